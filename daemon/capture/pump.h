@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Pump: the thread that moves pages from an instance's per-CPU buffers to its sinks.
+ *
+ * It owns its descriptors and shares nothing with the control thread but two mailboxes: commands go in,
+ * reports come out. A disk that stalls stalls the pump and nobody else.
+ *
+ * Life cycle: pump_new() starts the thread; the first sink that is ready switches tracing on; sinks come and
+ * go; after pump_stop() the pump switches tracing off, drains the buffers, finishes all sinks and reports
+ * PUMP_FINISHED; then pump_free() joins the thread, and the instance may be destroyed. pump_free() must
+ * not be called before PUMP_FINISHED was taken.
+ *
+ * Order: for a sink that was added, PUMP_SINK_READY or PUMP_SINK_CLOSED comes; PUMP_SINK_CLOSED is the last
+ * report about a sink.
+ */
+
+#include <stdint.h>
+
+#include "capture/sink.h"
+#include "core/error.h"
+#include "core/mailbox.h"
+#include "kernel/instance.h"
+
+typedef struct Pump Pump;
+
+typedef enum PumpReportType {
+        PUMP_SINK_READY,     /* tracing is on and what happens from now on will be in the sink */
+        PUMP_PROGRESS,       /* at most once a second for each sink, when something changed */
+        PUMP_SEGMENT_CLOSED, /* `segment` */
+        PUMP_ROTATED,        /* answers pump_rotate(); `r`, `error` */
+        PUMP_CLEARED,        /* answers pump_clear(); `r`, `error` */
+        PUMP_SINK_CLOSED,    /* `metadata` (final), `r` and `error` when it failed */
+        PUMP_TRACING_LOST,   /* another tool switched the instance off or removed it */
+        PUMP_FINISHED,
+} PumpReportType;
+
+typedef struct PumpReport {
+        MailboxItem item; /* first */
+        PumpReportType type;
+        uint64_t sink_id;
+        int r;
+        Error error;
+        uint64_t events, bytes, lost; /* PUMP_PROGRESS and later ones about the sink: totals since it joined */
+        CpuLoss *losses;              /* PUMP_PROGRESS: CPUs that lost any, with their totals */
+        size_t n_losses;
+        SegmentInfo segment;
+        CaptureMetadata *metadata;
+} PumpReport;
+
+typedef struct PumpConfig {
+        Instance *instance;   /* borrowed until PUMP_FINISHED */
+        char *const *systems; /* whose formats the segments need; copied */
+        bool symbols;
+} PumpConfig;
+
+int pump_new(const PumpConfig *config, Error *error, Pump **ret);
+void pump_free(Pump *pump);
+DEFINE_POINTER_CLEANUP(Pump, pump_free);
+
+/* For the event loop: POLLIN when reports wait. */
+int pump_fd(const Pump *pump);
+PumpReport *pump_take_report(Pump *pump); /* NULL when none */
+void pump_report_free(PumpReport *report);
+DEFINE_POINTER_CLEANUP(PumpReport, pump_report_free);
+
+/* Commands; none of them blocks. -ENOMEM is the only failure. The id is the caller's, unique in a pump. */
+int pump_add_sink(Pump *pump, uint64_t sink_id, Sink *sink); /* takes the sink over on success */
+int pump_rotate(Pump *pump, uint64_t sink_id);
+int pump_clear(Pump *pump, uint64_t sink_id);
+/* Flushes what was recorded up to now into it and closes it. `reason` goes into the metadata. */
+int pump_remove_sink(Pump *pump, uint64_t sink_id, const char *reason);
+int pump_stop(Pump *pump, const char *reason);

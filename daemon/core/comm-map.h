@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * CommMap: pid -> command name, gathered while a session runs, since the kernel's own table
+ * (saved_cmdlines) is small and forgets.
+ */
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "ktraced/cleanup.h"
+
+typedef struct CommMap CommMap;
+
+int comm_map_new(CommMap **ret);
+void comm_map_free(CommMap *map);
+DEFINE_POINTER_CLEANUP(CommMap, comm_map_free);
+/* A later name replaces an earlier one. At most COMM_MAP_MAX entries are kept; more is -ENOSPC. */
+#define COMM_MAP_MAX 65536U
+int comm_map_set(CommMap *map, pid_t pid, const char *comm);
+/* Adds all lines "pid comm" of saved_cmdlines; lines of another form are passed over. */
+int comm_map_add_text(CommMap *map, const char *text);
+size_t comm_map_size(const CommMap *map);
+/* The form of saved_cmdlines, by pid. */
+int comm_map_format(const CommMap *map, char **ret);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Numbers as people write them, and back. Pure functions; every parser accepts exactly one value with
+ * nothing around it and returns -EINVAL for a wrong form, -ERANGE for one that does not fit.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes: "4096", "64K", "4M", "1G", "2T" (powers of 1024; an optional "B" or "iB" may follow). */
+int parse_size(const char *text, uint64_t *ret_bytes);
+
+/* Time as systemd.time(7) writes spans: "10s", "5min 20s", "1h", "250ms", "2us"; a bare number is
+ * seconds. */
+int parse_span(const char *text, uint64_t *ret_usec);
+
+int parse_unsigned(const char *text, uint64_t *ret);
+int parse_boolean(const char *text, bool *ret);
+
+/* "1.2M", "17B": at most 3 digits before the point. Returns `buffer`. */
+char *format_size(uint64_t bytes, char *buffer, size_t size);
+/* "1min 30s", "250ms". Returns `buffer`. */
+char *format_span(uint64_t usec, char *buffer, size_t size);
+
+/* Names of sessions: 1 to 64 characters of [A-Za-z0-9._@-], not starting with '.' or '-'. */
+bool name_is_valid(const char *name);
+/* Identifiers that the daemon made: lower-case hexadecimal digits, 'T' and '-', 1 to 64 characters. */
+bool id_is_valid(const char *id);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Settings of the daemon, from /etc/ktraced/ktraced.json and its drop-ins; the defaults stand in the
+ * code and in ktraced.json(5).
+ */
+
+#include <stdint.h>
+
+#include "core/error.h"
+
+typedef struct Settings {
+        uint64_t sessions_max; /* in all */
+        uint64_t sessions_per_user_max;
+        uint64_t buffer_memory_max;     /* bytes of kernel ring buffer in all sources, times CPUs */
+        uint64_t buffer_size;           /* default for a session: bytes for each CPU */
+        uint64_t segment_size;          /* default for a session: bytes */
+        uint64_t authorization_timeout; /* usec to wait for polkit's answer */
+        uint64_t authorizations_max;    /* pending polkit checks in all */
+        uint64_t authorizations_per_user_max;
+        char *clock; /* default for a session */
+} Settings;
+
+int settings_init(Settings *settings); /* the defaults */
+void settings_clear(Settings *settings);
+/* Changes only the keys that `text` has. An unknown key or wrong type is ERROR_INVALID_ARGUMENT with
+ * "origin:line: ". On failure `settings` is unchanged. */
+int settings_parse(Settings *settings, const char *text, const char *origin, Error *error);

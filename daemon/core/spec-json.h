@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Spec from and to JSON. The keys and their meaning stand in spec.h.
+ */
+
+#include <json-c/json.h>
+
+#include "core/spec.h"
+
+/* Sets `spec` from the members of `object`; keys for which `skip` (may be NULL) returns true are left to
+ * the caller. Keys that only the bus can carry are refused. */
+int spec_set_from_json(Spec *spec, struct json_object *object, bool (*skip)(const char *key), Error *error);
+
+/* All keys that were given, without descriptors (pidfds and output appear as their number). The caller
+ * owns the result. */
+int spec_to_json(const Spec *spec, struct json_object **ret);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Spec: what to trace and how. Plain data; no I/O.
+ *
+ * A spec arrives as a{sv} over the bus or as a JSON object, with the same keys. Both readers turn each
+ * entry into a SpecValue and hand it to spec_set(), which is the one place where keys, types and ranges
+ * are checked. What only the running kernel can tell (does the event exist, does it have that field) is
+ * checked later, by event.h and filter.h.
+ *
+ * Life cycle: spec_new(); spec_set() for each entry; spec_validate() for what concerns several keys;
+ * spec_free(). A spec is not changed after it was given to a session.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/cpu-list.h"
+#include "core/error.h"
+#include "core/strv.h"
+
+/* Limits on what a client may send. */
+#define SPEC_EVENTS_MAX 1024U
+#define SPEC_FILTERS_MAX 256U
+#define SPEC_PIDS_MAX 4096U
+#define SPEC_PIDFDS_MAX 64U
+#define SPEC_OPTIONS_MAX 64U
+#define SPEC_PATTERN_LENGTH 256U
+#define SPEC_FILTER_LENGTH 4000U           /* the kernel takes less than one page (trace_events.c, 5.15) */
+#define SPEC_BUFFER_SIZE_MIN (64ULL << 10) /* bytes for each CPU */
+#define SPEC_BUFFER_SIZE_MAX (16ULL << 30)
+#define SPEC_SEGMENT_SIZE_MIN (64ULL << 10)
+#define SPEC_SEGMENT_SIZE_MAX (1ULL << 40)
+#define SPEC_SEGMENTS_MAX 1000000U
+#define SPEC_SPAN_MIN (100ULL * 1000) /* usec */
+#define SPEC_SPAN_MAX (366ULL * 24 * 3600 * 1000000)
+
+/*
+ * The keys:
+ *
+ *   key            a{sv}      JSON               meaning
+ *   profile        s          string             a profile whose keys come first; lists are appended to
+ *   events         as         array of strings   "system", "system:event", a syscall's or event's bare
+ *                                                name, with globs; see event.h
+ *   filters        a{ss}      object             event pattern -> filter expression, see filter.h
+ *   pids           ai or au   array of numbers   processes to trace (all their threads)
+ *   pidfds         ah         (bus only)         the same as descriptors
+ *   children       b          boolean            follow what the pids fork later
+ *   cpus           s          string             "0-3,8"
+ *   clock          s          string             a name in trace_clock
+ *   buffer_size    t or s     number or string   bytes for each CPU, "4M"
+ *   options        as         array of strings   tracer options, "no" before a name switches it off
+ *   segment_size   t or s     number or string   bytes after which the next segment is begun
+ *   segment_age    t or s     number or string   microseconds, or a span, after which it is begun
+ *   segments       u or t     number             segments kept; the oldest goes; 0 keeps all
+ *   duration       t or s     number or string   microseconds, or a span, after which the session stops
+ *   symbols        b          boolean            put the kernel's symbol table into the capture
+ *   attached       b          (bus only)         the session ends when its client leaves the bus
+ *   output         h          (bus only)         write the one segment into this file
+ */
+typedef enum SpecKey {
+        SPEC_PROFILE,
+        SPEC_EVENTS,
+        SPEC_FILTERS,
+        SPEC_PIDS,
+        SPEC_PIDFDS,
+        SPEC_CHILDREN,
+        SPEC_CPUS,
+        SPEC_CLOCK,
+        SPEC_BUFFER_SIZE,
+        SPEC_OPTIONS,
+        SPEC_SEGMENT_SIZE,
+        SPEC_SEGMENT_AGE,
+        SPEC_SEGMENTS,
+        SPEC_DURATION,
+        SPEC_SYMBOLS,
+        SPEC_ATTACHED,
+        SPEC_OUTPUT,
+        _SPEC_KEY_MAX,
+} SpecKey;
+
+typedef enum SpecType {
+        SPEC_TYPE_STRING,   /* .string */
+        SPEC_TYPE_BOOLEAN,  /* .boolean */
+        SPEC_TYPE_UNSIGNED, /* .number */
+        SPEC_TYPE_SIZE,     /* .number in bytes, or .string */
+        SPEC_TYPE_SPAN,     /* .number in usec, or .string */
+        SPEC_TYPE_STRINGS,  /* .strings */
+        SPEC_TYPE_MAP,      /* .strings: key, value, key, value, NULL */
+        SPEC_TYPE_NUMBERS,  /* .numbers, .n_numbers */
+        SPEC_TYPE_FD,       /* .fds[0] */
+        SPEC_TYPE_FDS,      /* .fds, .n_fds */
+} SpecType;
+
+/* What a reader hands to spec_set(); borrowed for the call (descriptors are duplicated). A value says
+ * with `has` which member is filled: a size or span may come as a number or as a string. */
+typedef struct SpecValue {
+        SpecType has;
+        const char *string;
+        char *const *strings;
+        bool boolean;
+        uint64_t number;
+        const int64_t *numbers;
+        size_t n_numbers;
+        const int *fds;
+        size_t n_fds;
+} SpecValue;
+
+typedef struct SpecFilter {
+        char *pattern;
+        char *expression;
+} SpecFilter;
+
+typedef struct Spec {
+        uint32_t given; /* bit (1 << SpecKey) of each key that was set */
+        char *profile;
+        char **events;
+        SpecFilter *filters;
+        size_t n_filters;
+        pid_t *pids;
+        size_t n_pids;
+        int *pidfds; /* owned, O_CLOEXEC */
+        size_t n_pidfds;
+        bool children;
+        CpuList cpus;
+        char *clock;          /* NULL: the daemon's default */
+        uint64_t buffer_size; /* 0: the daemon's default, as for the next */
+        char **options;
+        uint64_t segment_size;
+        uint64_t segment_age; /* 0: unlimited */
+        uint64_t segments;    /* 0: all */
+        uint64_t duration;    /* 0: unlimited */
+        bool symbols;
+        bool attached;
+        int output; /* owned, or -1 */
+} Spec;
+
+/* Names and types; the bus reader uses them to enter a variant. */
+const char *spec_key_name(SpecKey key);
+SpecType spec_key_type(SpecKey key);
+/* -1 with ERROR_INVALID_ARGUMENT that names the key when there is none. */
+int spec_key_from_name(const char *name, Error *error, SpecKey *ret);
+
+int spec_new(Spec **ret);
+void spec_free(Spec *spec);
+DEFINE_POINTER_CLEANUP(Spec, spec_free);
+
+/* Sets one key; setting it a second time is refused. The message of a failure names the key. */
+int spec_set(Spec *spec, SpecKey key, const SpecValue *value, Error *error);
+
+/* Deep copy, descriptors duplicated. */
+int spec_copy(const Spec *spec, Spec **ret);
+
+/* `base` first, then what `over` gives: lists are appended, filters and single values replaced. */
+int spec_merge(const Spec *base, const Spec *over, Spec **ret);
+
+/* Rules that concern several keys: some event is asked for; filters, children and so on have what they
+ * refer to; output excludes rotation. Call it on the merged spec. */
+int spec_validate(const Spec *spec, Error *error);
+
+/* A session that traces only certain processes (pids or pidfds given, even an empty list). */
+bool spec_has_processes(const Spec *spec);
+
+/* Equal for two specs exactly when they want the same from the kernel, so that they can share a source;
+ * NULL in *ret when the spec cannot share (it names processes). */
+int spec_source_key(const Spec *spec, char **ret);
+
+/* What a caller must be allowed to do. */
+typedef enum SpecPower {
+        POWER_TRACE_SYSTEM = 1 << 0,
+        POWER_TRACE_FUNCTIONS = 1 << 1, /* stack traces through options count as this */
+        POWER_KERNEL_ADDRESSES = 1 << 2,
+} SpecPower;
+unsigned spec_powers(const Spec *spec);

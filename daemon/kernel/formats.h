@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Reads what a trace.dat head needs from tracefs; see core/trace-formats.h.
+ */
+
+#include <stdbool.h>
+
+#include "core/error.h"
+#include "core/trace-formats.h"
+
+/* `systems`: those whose events are recorded; "ftrace" comes always. `symbols`: with /proc/kallsyms. */
+int formats_collect(char *const *systems, bool symbols, Error *error, TraceFormats **ret);
+/* The text of saved_cmdlines. */
+int formats_read_cmdlines(char **ret);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Instance: one directory below tracefs' instances/, with its own ring buffer, events and filters.
+ * The daemon touches nothing in tracefs outside its instances.
+ *
+ * Life cycle: instance_create() makes it with tracing off; instance_configure() once; per-CPU readers are
+ * opened; instance_set_tracing(); and at the end, when all its files are closed, instance_destroy().
+ * instance_free() without that leaves it in the kernel (for a restart).
+ *
+ * Threads: one at a time, but for instance_add_tasks(), which may be called while a pump reads.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/buffer-stats.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/spec.h"
+
+#define INSTANCE_PREFIX "ktraced-"
+
+typedef struct Instance Instance;
+
+/* `name` is the part behind INSTANCE_PREFIX. */
+int instance_create(const char *name, Error *error, Instance **ret);
+void instance_free(Instance *instance);
+DEFINE_POINTER_CLEANUP(Instance, instance_free);
+
+/* Clock, buffer size, options, CPUs, processes, filters, then the events; in that order, since a change
+ * of clock or size clears the buffer. `spec` is complete (defaults filled in), `selection` resolved from
+ * it. ERROR_KERNEL_REFUSED carries the error_log text. A failure leaves the instance for destroying. */
+int instance_configure(Instance *instance, const Spec *spec, const EventSelection *selection, Error *error);
+
+/* Adds to the pid filter. Only for an instance that was configured with processes. */
+int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error);
+
+int instance_set_tracing(Instance *instance, bool on, Error *error);
+/* False also when another tool has switched it off or removed the instance. */
+bool instance_is_tracing(Instance *instance);
+
+const char *instance_name(const Instance *instance); /* with the prefix */
+const char *instance_clock(const Instance *instance);
+/* The possible CPUs that have a buffer: 0 .. n-1 where the kernel has no holes. */
+const CpuList *instance_cpus(const Instance *instance);
+/* Bytes for each CPU that the kernel really gave. */
+uint64_t instance_buffer_size(const Instance *instance);
+uint32_t instance_page_size(const Instance *instance);
+
+/* O_RDONLY | O_NONBLOCK | O_CLOEXEC descriptor of per_cpu/cpuN/trace_pipe_raw. */
+int instance_open_raw(Instance *instance, unsigned cpu, int *ret);
+/* O_RDONLY descriptor of per_cpu/cpuN/stats, for instance_read_stats(). */
+int instance_open_stats(Instance *instance, unsigned cpu, int *ret);
+int instance_read_stats(int fd, BufferStats *ret);
+
+/* Removes it from the kernel (some 35 ms) and frees it, also on failure. -EBUSY while a file is open. */
+int instance_destroy(Instance *instance);
+
+/* Removes the instances with our prefix that nobody holds open: left behind by a daemon that was killed.
+ * Those of a live daemon are busy and stay. */
+int instance_remove_stale(unsigned *ret_n_removed);

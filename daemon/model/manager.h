@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Manager: all sessions, captures, sources, profiles and settings; the root of the session model. It knows
+ * no bus: whoever wants to know what happens passes a ManagerObserver.
+ *
+ * Life cycle: manager_new(); manager_load() reads settings, profiles and the store, and removes what a
+ * killed daemon left in the kernel; then operations; manager_shutdown() stops all sessions and closes their
+ * captures; manager_free().
+ *
+ * Threads: the event loop's only. What blocks goes to three workers: kernel (tracefs), store (disk) and
+ * digest (idle).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "capture/store.h"
+#include "core/settings.h"
+#include "model/capture.h"
+#include "model/model.h"
+#include "model/profiles.h"
+#include "model/session.h"
+#include "model/worker.h"
+
+/* Called on the event loop, from within operations: do not call back into the model. Any may be NULL. */
+typedef struct ManagerObserver {
+        void (*session_new)(Session *session, void *userdata);
+        /* State or counters: the public properties may have changed. */
+        void (*session_changed)(Session *session, bool state_changed, void *userdata);
+        /* New losses since the last call, at most once a second. `n_new` events more. */
+        void (*session_lost_events)(Session *session, uint64_t n_new, void *userdata);
+        void (*session_removed)(Session *session, void *userdata);
+        void (*capture_new)(Capture *capture, void *userdata);
+        void (*capture_changed)(Capture *capture, void *userdata);
+        void (*capture_removed)(Capture *capture, void *userdata);
+        /* Something an administrator should read: a bad profile, a stale instance, a failed session. */
+        void (*notice)(int priority, const Session *session, const Capture *capture, const char *text,
+                       void *userdata);
+} ManagerObserver;
+
+typedef struct ManagerConfig {
+        sd_event *event;
+        const char *store_path;
+        char *const *settings_files;      /* in order; a directory stands for its *.json in order */
+        char *const *profile_directories; /* the first that has a name wins */
+        const ManagerObserver *observer;  /* borrowed */
+        void *observer_userdata;
+} ManagerConfig;
+
+LIST_HEAD(SessionList, Session);
+LIST_HEAD(CaptureList, Capture);
+LIST_HEAD(SourceList, Source);
+
+struct Manager {
+        sd_event *event;
+        char *store_path;
+        char **settings_files;
+        char **profile_directories;
+        const ManagerObserver *observer;
+        void *observer_userdata;
+        Settings settings;
+        Profiles *profiles;
+        Store *store; /* opened when first needed: an embedded daemon that writes to a file needs none */
+        Worker *kernel_worker, *store_worker, *digest_worker;
+        struct SessionList sessions;
+        struct CaptureList captures;
+        struct SourceList sources;
+        uint64_t last_sink_id;
+        bool shutting_down;
+};
+
+int manager_new(const ManagerConfig *config, Error *error, Manager **ret);
+void manager_free(Manager *manager);
+DEFINE_POINTER_CLEANUP(Manager, manager_free);
+
+/* Result: none. Also for Reload: settings and profiles are read anew, and on failure the old ones stay. */
+void manager_load(Manager *manager, ModelDone done, void *userdata);
+void manager_reload(Manager *manager, ModelDone done, void *userdata);
+/* Result: none. */
+void manager_shutdown(Manager *manager, ModelDone done, void *userdata);
+
+/* A spec that has been merged with its profile and checked against the running kernel. */
+typedef struct ResolvedSpec {
+        Spec *spec;
+        EventSelection selection;
+} ResolvedSpec;
+void resolved_spec_free(ResolvedSpec *resolved);
+DEFINE_POINTER_CLEANUP(ResolvedSpec, resolved_spec_free);
+
+/* Changes nothing. Takes `spec` over. Result: ResolvedSpec *, the callee may take it with STEAL_PTR on the
+ * ResolvedSpec ** that is passed. */
+void manager_resolve(Manager *manager, Spec *spec, ModelDone done, void *userdata);
+
+/* `name`: NULL or "" makes one. `client` may be NULL. Takes `spec` over, also on failure. Checks quotas and
+ * that the name is free again. ERROR_SESSION_EXISTS, ERROR_QUOTA_EXCEEDED. */
+int manager_create_session(Manager *manager, const char *name, uid_t owner, const char *client, Spec *spec,
+                           Error *error, Session **ret);
+
+/* By id, or by name among the sessions of `uid`, or by a name that only one session has. */
+int manager_find_session(Manager *manager, const char *id_or_name, uid_t uid, Error *error, Session **ret);
+int manager_find_capture(Manager *manager, const char *id, Error *error, Capture **ret);
+
+/* Removes the attached sessions of a client. */
+void manager_client_gone(Manager *manager, const char *client);
+
+typedef enum ManagerQuery {
+        QUERY_EVENTS,         /* argument: glob, "" for all; result: char ** (strv) of "system:event" */
+        QUERY_DESCRIBE_EVENT, /* argument: event; result: char * (JSON) */
+        QUERY_TRACERS,        /* result: strv */
+        QUERY_CAPABILITIES,   /* result: FeatureReport * */
+} ManagerQuery;
+
+typedef struct FeatureReport {
+        struct Feature *features;
+        size_t n_features;
+        char **clocks;
+        char **options;
+} FeatureReport;
+
+void manager_query(Manager *manager, ManagerQuery query, const char *argument, ModelDone done, void *userdata);
+
+/* JSON text: version, settings, numbers; nothing that only some may know. */
+int manager_describe(const Manager *manager, char **ret);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the parts of the session model share: its types, and how it answers later.
+ */
+
+#include "core/error.h"
+
+typedef struct Manager Manager;
+typedef struct Session Session;
+typedef struct Capture Capture;
+typedef struct Source Source;
+
+/* An operation that cannot finish at once calls this exactly once, on the event loop, possibly before the
+ * function that began it returns. `r` is 0 or -errno with `error` filled. `result` is borrowed for the
+ * call; what it is stands beside the operation. */
+typedef void (*ModelDone)(int r, const Error *error, void *result, void *userdata);

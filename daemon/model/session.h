@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Session: what a client asked for and owns. Read only outside the model.
+ *
+ * Life cycle: manager_create_session() -> created; session_start() -> starting -> active (a capture of its
+ * own for each run); session_stop() -> stopping -> stopped; session_remove() stops if need be and frees it.
+ * An attached session is removed when its client is gone.
+ */
+
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "core/event.h"
+#include "core/metadata.h"
+#include "core/session-state.h"
+#include "core/spec.h"
+#include "model/model.h"
+
+typedef struct SessionWaiter SessionWaiter;
+
+struct Session {
+        LIST_ENTRY(Session) sessions; /* of the manager */
+        LIST_ENTRY(Session) sharers;  /* of the source */
+        Manager *manager;
+        char *id;   /* 16 hexadecimal digits; also names the kernel instance when it is the source's first */
+        char *name; /* unique among the sessions of one owner */
+        uid_t owner;
+        char *client; /* who made it, as the bus layer calls it; for attached sessions */
+        Spec *spec;   /* merged with its profile and validated */
+        SessionState state;
+        char *reason;                       /* why it stopped or failed; NULL when it never ran */
+        uint64_t created, started, stopped; /* CLOCK_REALTIME, usec; 0: not yet */
+        uint64_t events, bytes, lost;       /* of the present or last run */
+        CpuLoss *losses;
+        size_t n_losses;
+        Source *source;   /* while starting, active or stopping */
+        Capture *capture; /* of the present or last run; NULL before the first and once it is deleted */
+        uint64_t sink_id;
+        sd_event_source *duration_timer;
+        SessionWaiter *waiters; /* operations that wait for a change of state */
+        bool removing;
+};
+
+/* Result: the Session. ERROR_WRONG_STATE unless created, stopped or failed. */
+void session_start(Session *session, ModelDone done, void *userdata);
+
+/* Done when the capture is closed and the kernel instance is gone. On a session that does not run: done at
+ * once, successfully. Result: the Session. */
+void session_stop(Session *session, const char *reason, ModelDone done, void *userdata);
+
+/* Result: none; the session is freed by then. */
+void session_remove(Session *session, const char *reason, ModelDone done, void *userdata);
+
+/* ERROR_WRONG_STATE unless active, and with `output`. Result: the Session. */
+void session_rotate(Session *session, ModelDone done, void *userdata);
+
+/* Throws away what was recorded so far. ERROR_WRONG_STATE unless active. Result: the Session. */
+void session_clear(Session *session, ModelDone done, void *userdata);
+
+/* Adds a process (its threads; its children if the spec says so) to a session that traces only certain
+ * processes. `pidfd` is borrowed. ERROR_WRONG_STATE, ERROR_BAD_DESCRIPTOR, ERROR_NO_SUCH_PROCESS. */
+void session_add_process(Session *session, int pidfd, ModelDone done, void *userdata);
+
+/* JSON text: everything, also what only some may know; the caller frees. */
+int session_describe(const Session *session, char **ret);
