@@ -52,10 +52,6 @@ typedef struct ManagerConfig {
         void *observer_userdata;
 } ManagerConfig;
 
-LIST_HEAD(SessionList, Session);
-LIST_HEAD(CaptureList, Capture);
-LIST_HEAD(SourceList, Source);
-
 struct Manager {
         sd_event *event;
         char *store_path;

@@ -5,12 +5,18 @@
  * What the parts of the session model share: its types, and how it answers later.
  */
 
+#include <sys/queue.h>
+
 #include "core/error.h"
 
 typedef struct Manager Manager;
 typedef struct Session Session;
 typedef struct Capture Capture;
 typedef struct Source Source;
+
+LIST_HEAD(SessionList, Session);
+LIST_HEAD(CaptureList, Capture);
+LIST_HEAD(SourceList, Source);
 
 /* An operation that cannot finish at once calls this exactly once, on the event loop, possibly before the
  * function that began it returns. `r` is 0 or -errno with `error` filled. `result` is borrowed for the
