@@ -11,6 +11,8 @@
  *   "openat"                 no such system or event: sys_enter_openat and sys_exit_openat
  *   "syscalls:openat"        the same, where a system has the syscall's name (signal, mmap)
  *
+ *   "!pattern"               removes what earlier patterns of the list selected (an error when that is nothing)
+ *
  * A bare word is tried in that order: system, event, system call; the first that matches anything counts.
  *
  * Resolving is a pure function of the pattern and the list of what the kernel has.
