@@ -1,0 +1,188 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Runs the tests, as root: installs what they need, builds with sanitizers in build-test/, build-tsan/ and
+# build-fuzz/ below the source, and runs the tiers that are named, or all of them.
+#
+#   usage: tests/run.sh [lint|unit|capture|kernel|bus|client|tsan|fuzz ...]
+#
+# The last line sums up the test cases of all tiers: "N passed, N failed[, N skipped]". The exit status is 0 only
+# when nothing failed and every tier that was asked for ran.
+set -euo pipefail
+
+source_dir=$(cd "$(dirname "$0")/.." && pwd)
+cd "$source_dir"
+export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+python=/usr/bin/python3
+
+all_tiers=(lint unit capture kernel bus client tsan fuzz)
+fuzz_seconds=${KTRACED_FUZZ_SECONDS:-5}
+packages=(
+        gcc libc6-dev meson ninja-build pkg-config git
+        libsystemd-dev libtracefs-dev libtraceevent-dev libtracecmd-dev libzstd-dev libjson-c-dev libgcrypt20-dev
+        libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
+        dbus polkitd trace-cmd python3 python3-gi python3-dbus python3-pytest util-linux procps groff-base
+)
+
+tiers=("$@")
+[ $# -gt 0 ] || tiers=("${all_tiers[@]}")
+for tier in "${tiers[@]}"; do
+        case " ${all_tiers[*]} " in
+        *" $tier "*) ;;
+        *)
+                echo "no tier '$tier'; there are: ${all_tiers[*]}" >&2
+                exit 2
+                ;;
+        esac
+done
+if [ "$(id -u)" -ne 0 ]; then
+        echo "tests/run.sh: the tests trace the kernel: run it as root" >&2
+        exit 2
+fi
+
+section() {
+        printf '\n==> %s (%d s)\n' "$1" "$SECONDS"
+}
+
+install_packages() {
+        local missing=() package
+        for package in "${packages[@]}"; do
+                [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+        done
+        [ "${#missing[@]}" -gt 0 ] || return 0
+        section "installing ${missing[*]}"
+        apt-get -q update
+        apt-get -qy -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"
+}
+
+mount_tracefs() {
+        [ -d /sys/kernel/tracing/instances ] || mount -t tracefs nodev /sys/kernel/tracing
+}
+
+# build DIR COMPILER OPTION...: configures once, then builds.
+build() {
+        local dir=$1 compiler=$2
+        shift 2
+        if [ ! -f "$dir/build.ninja" ]; then
+                rm -rf "$dir"
+                CC=$compiler meson setup "$dir" "$@" >"$dir.log" 2>&1 || {
+                        cat "$dir.log"
+                        return 1
+                }
+                rm -f "$dir.log"
+        fi
+        ninja -C "$dir" --quiet
+}
+
+# One result that no framework writes: result TIER NAME pass|fail [TEXT]
+result() {
+        local word=ok
+        if [ "$3" != pass ]; then
+                word='not ok'
+                echo "FAILED: $1: $2${4:+: $4}"
+        fi
+        echo "$word - $2" >>"$results/$1.tap"
+}
+
+# C tests of one meson suite, if it has any; $2 is the build directory, $3 the suite.
+run_meson_suite() {
+        local tier=$1 dir=$2 suite=$3
+        [ -n "$(meson test -C "$dir" --list --suite "$suite" 2>/dev/null | grep ' / ' || true)" ] || return 0
+        local status=0
+        meson test -C "$dir" --no-rebuild --suite "$suite" --logbase "$tier-c" --print-errorlogs || status=$?
+        cp "$dir/meson-logs/$tier-c.junit.xml" "$results/$tier-c.xml"
+        echo "$status" >"$results/$tier-c.status"
+}
+
+# Python tests of one folder, if it has any.
+run_pytest() {
+        local tier=$1
+        compgen -G "tests/$tier/test_*.py" >/dev/null || return 0
+        local status=0
+        KTRACED_BUILD_DIR="$source_dir/build-test" timeout --kill-after=10 900 \
+                "$python" -m pytest -q -ra -p no:cacheprovider --junitxml="$results/$tier-py.xml" "tests/$tier" || status=$?
+        echo "$status" >"$results/$tier-py.status"
+}
+
+run_lint() {
+        tests/lint.sh build-test | tee "$results/lint.tap" || true
+}
+
+run_tsan() {
+        if build build-tsan gcc -Db_sanitize=thread -Db_lundef=false; then
+                run_meson_suite tsan build-tsan tsan
+        else
+                result tsan build fail
+        fi
+}
+
+run_fuzz() {
+        build build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false || {
+                result fuzz build fail
+                return 0
+        }
+        local target name seeds
+        for target in build-fuzz/tests/fuzz/fuzz-*; do
+                if [ ! -f "$target" ] || [ ! -x "$target" ]; then
+                        continue
+                fi
+                name=$(basename "$target")
+                seeds=$temp/$name
+                mkdir -p "$seeds"
+                local corpus=("$seeds")
+                [ ! -d "tests/fuzz/corpus/${name#fuzz-}" ] || corpus+=("tests/fuzz/corpus/${name#fuzz-}")
+                if "$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+                        -artifact_prefix="$results/" "${corpus[@]}" >"$results/$name.log" 2>&1; then
+                        result fuzz "$name" pass
+                        echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$results/$name.log") runs"
+                else
+                        tail -40 "$results/$name.log"
+                        result fuzz "$name" fail
+                fi
+        done
+}
+
+instances() {
+        find /sys/kernel/tracing/instances -mindepth 1 -maxdepth 1 -printf '%f\n' | sort
+}
+
+processes() {
+        pgrep -f -- "$source_dir/build-(test|tsan|fuzz)/" || true
+}
+
+results=$source_dir/build-test/results
+temp=
+cleanup() {
+        [ -z "$temp" ] || rm -rf "$temp"
+}
+trap cleanup EXIT
+temp=$(mktemp -d)
+
+install_packages
+mount_tracefs
+section "building build-test"
+build build-test gcc -Db_sanitize=address,undefined -Db_lundef=false
+rm -rf "$results"
+mkdir -p "$results"
+instances_before=$(instances)
+
+for tier in "${tiers[@]}"; do
+        section "$tier"
+        case $tier in
+        lint | tsan | fuzz) "run_$tier" ;;
+        *)
+                run_meson_suite "$tier" build-test "$tier"
+                run_pytest "$tier"
+                ;;
+        esac
+done
+
+section "what is left behind"
+left=$(comm -13 <(echo "$instances_before") <(instances) | xargs)
+result cleanup "no trace instance is left" "$([ -z "$left" ] && echo pass || echo fail)" "$left"
+left=$(processes | xargs)
+result cleanup "no process is left" "$([ -z "$left" ] && echo pass || echo fail)" "$left"
+
+section "results"
+cleanup
+"$python" tests/lib/sum_results.py "$results" "${tiers[@]}"
