@@ -29,3 +29,5 @@ char *format_span(uint64_t usec, char *buffer, size_t size);
 bool name_is_valid(const char *name);
 /* Identifiers that the daemon made: lower-case hexadecimal digits, 'T' and '-', 1 to 64 characters. */
 bool id_is_valid(const char *id);
+/* Names of trace clocks: 1 to 32 characters of [a-z0-9_-]. Whether the kernel has it is not asked. */
+bool clock_is_valid(const char *clock);
