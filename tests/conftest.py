@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Fixtures of all Python tests: a private bus, a polkit (mock or real) and the daemon on it, one each a test."""
+
+import pathlib
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))
+
+import daemon as daemon_module  # noqa: E402
+from polkit_mock import PolkitMock  # noqa: E402
+from system_bus import RealPolkit, SystemBus, wait_until  # noqa: E402
+
+TEST_SECONDS = 120
+
+
+@pytest.fixture(autouse=True)
+def time_limit(request):
+    """A test that hangs fails, rather than the whole tier."""
+    marker = request.node.get_closest_marker("seconds")
+    seconds = marker.args[0] if marker else TEST_SECONDS
+
+    def on_alarm(_number, _frame):
+        raise TimeoutError(f"the test took longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def folder(tmp_path_factory):
+    """A folder that other users can reach, unlike tmp_path."""
+    import shutil
+    import tempfile
+
+    path = pathlib.Path(tempfile.mkdtemp(prefix="ktraced-test-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def bus(folder):
+    bus_folder = folder / "bus"
+    bus_folder.mkdir()
+    bus = SystemBus(bus_folder)
+    yield bus
+    bus.close()
+
+
+@pytest.fixture
+def polkit(bus):
+    """The mock; it says yes until told otherwise."""
+    mock = PolkitMock(bus)
+    yield mock
+    mock.close()
+
+
+@pytest.fixture
+def real_polkit(bus, folder, request):
+    """polkitd, with the rule that stands in the test's `polkit_rule` marker, if any."""
+    marker = request.node.get_closest_marker("polkit_rule")
+    polkit_folder = folder / "polkit"
+    polkit_folder.mkdir()
+    polkit = RealPolkit(bus, polkit_folder, marker.args[0] if marker else None)
+    yield polkit
+    polkit.close()
+
+
+@pytest.fixture
+def no_instance_left():
+    """Fails a test after which a kernel instance is there that was not before."""
+    before = daemon_module.instances()
+    yield
+    wait_until(
+        lambda: daemon_module.instances() <= before,
+        "a kernel instance was left behind",
+        timeout=5,
+        interval=0.1,
+    )
+
+
+@pytest.fixture
+def start_daemon(bus, folder, no_instance_left):
+    """A function that starts daemons; they are stopped, and judged, when the test is over."""
+    started = []
+
+    def start(**arguments):
+        daemon_folder = folder / "daemon"
+        daemon_folder.mkdir(exist_ok=True)
+        (daemon_folder / "notify").unlink(missing_ok=True)
+        new = daemon_module.Daemon(bus, daemon_folder, **arguments)
+        started.append(new)
+        return new
+
+    yield start
+    for old in started:
+        if old.process.returncode is None:
+            old.stop()
+        else:
+            old.check_log()
+
+
+@pytest.fixture
+def daemon(start_daemon, request):
+    """The daemon with the settings of the test's `settings` marker, if any."""
+    marker = request.node.get_closest_marker("settings")
+    return start_daemon(settings=marker.kwargs if marker else None)
+
+
+@pytest.fixture
+def root(daemon):
+    """A client that is uid 0."""
+    client = daemon.client(0)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def nobody(daemon):
+    """A client that may do nothing but what polkit says."""
+    client = daemon.client(daemon_module.NOBODY)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def writer():
+    """A function that starts tests/lib/writer."""
+    started = []
+
+    def start(*arguments, **more):
+        new = daemon_module.Writer(*arguments, **more)
+        started.append(new)
+        return new
+
+    yield start
+    for old in started:
+        if old.process.returncode is None:
+            old.close()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "settings(**settings): the daemon's settings file")
+    config.addinivalue_line("markers", "polkit_rule(text): a rule file for the real polkitd")
+    config.addinivalue_line("markers", "seconds(n): how long the test may take")

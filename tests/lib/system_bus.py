@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A private system bus for tests, connections to it as any user, and the real polkitd on it."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+from gi.repository import Gio, GLib
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={folder}/bus</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus"/>
+  </policy>
+  <policy user="root">
+    <allow own="org.freedesktop.PolicyKit1"/>
+  </policy>
+  <include>/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>
+  <include>{policy}</include>
+</busconfig>
+"""
+
+
+def wait_until(condition, what, timeout=10.0, interval=0.01):
+    """Returns the first true value of condition(); fails with `what` after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout:g} s in vain: {what}")
+        time.sleep(interval)
+
+
+@contextlib.contextmanager
+def effective_user(uid):
+    """Runs the body with the effective uid, so that sockets connected in it carry that uid."""
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+class SystemBus:
+    """dbus-daemon of type "system" with the D-Bus policy that the project ships. Ends with close()."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.chmod(0o755)
+        config = folder / "bus.conf"
+        config.write_text(BUS_CONFIG.format(folder=folder, policy=SOURCE / "dbus" / "org.ktraced1.conf"))
+        self.address = f"unix:path={folder}/bus"
+        self.log = open(folder / "bus.log", "wb")
+        self.process = subprocess.Popen(
+            ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog"],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+        )
+        wait_until((folder / "bus").exists, f"dbus-daemon did not start, see {folder}/bus.log")
+        self.root = self.connect(0)
+
+    def connect(self, uid=0):
+        """A connection of its own for a user."""
+        flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
+        with effective_user(uid):
+            connection = Gio.DBusConnection.new_for_address_sync(self.address, flags, None, None)
+        connection.set_exit_on_close(False)
+        return connection
+
+    def environment(self, **more):
+        return {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address, **more}
+
+    def ask(self, method, signature, *arguments):
+        """Calls the bus driver."""
+        return self.root.call_sync(
+            "org.freedesktop.DBus",
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus",
+            method,
+            GLib.Variant(signature, arguments),
+            None,
+            Gio.DBusCallFlags.NONE,
+            5000,
+            None,
+        ).unpack()[0]
+
+    def has_owner(self, name):
+        return self.ask("NameHasOwner", "(s)", name)
+
+    def wait_for_name(self, name, process=None):
+        def there():
+            if process is not None and process.poll() is not None:
+                raise AssertionError(f"{process.args[0]} ended with {process.returncode} before it took {name}")
+            return self.has_owner(name)
+
+        wait_until(there, f"nobody took the name {name}")
+
+    def close(self):
+        self.root.close_sync(None)
+        self.process.terminate()
+        self.process.wait(10)
+        self.log.close()
+
+
+class RealPolkit:
+    """Debian's polkitd on a private bus, with the actions that the project ships and the rules of the test,
+    bind-mounted in a mount namespace of its own. Ends with close()."""
+
+    def __init__(self, bus, folder, rule=None):
+        self.bus = bus
+        actions = folder / "actions"
+        rules = folder / "rules.d"
+        shutil.copytree("/usr/share/polkit-1/actions", actions)
+        shutil.copy(SOURCE / "dbus" / "org.ktraced1.policy", actions)
+        rules.mkdir()
+        if rule:
+            (rules / "10-test.rules").write_text(rule)
+        for path in [folder, actions, rules]:
+            path.chmod(0o755)
+        script = (
+            f"mount --bind {actions} /usr/share/polkit-1/actions && "
+            f"mount --bind {rules} /etc/polkit-1/rules.d && "
+            "exec /usr/lib/polkit-1/polkitd --no-debug"
+        )
+        self.log = open(folder / "polkitd.log", "wb")
+        self.process = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+            env=bus.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+        )
+        bus.wait_for_name("org.freedesktop.PolicyKit1", self.process)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.log.close()
