@@ -25,6 +25,9 @@ int store_open(const char *root, Error *error, Store **ret);
 void store_free(Store *store);
 DEFINE_POINTER_CLEANUP(Store, store_free);
 
+/* An id from time and chance, without making anything: for a capture outside the store. The caller frees. */
+int store_make_id(char **ret);
+
 /* A new directory with an id from time and chance, "20261124T054737-3f2a9c1e", locked while the descriptor
  * is open. */
 int store_create_capture(Store *store, Error *error, char **ret_id, int *ret_dir_fd);

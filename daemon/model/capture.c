@@ -1,3 +1,361 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "model/capture.h"
+#include <errno.h>
+#include <string.h>
+
+#include "capture/store.h"
+#include "model/capture-list.h"
+#include "model/manager.h"
+
+static void tell_changed(Capture *capture) {
+        Manager *manager = capture->manager;
+
+        if (manager->observer->capture_changed)
+                manager->observer->capture_changed(capture, manager->observer_userdata);
+}
+
+int capture_new(Manager *manager, CaptureMetadata *metadata, Capture **ret) {
+        Capture *capture = calloc(1, sizeof(*capture));
+
+        if (!capture) {
+                metadata_free(metadata);
+                return -ENOMEM;
+        }
+        *capture = (Capture){ .manager = manager, .metadata = metadata };
+        LIST_INSERT_HEAD(&manager->captures, capture, captures);
+        *ret = capture;
+        if (manager->observer->capture_new)
+                manager->observer->capture_new(capture, manager->observer_userdata);
+        return 0;
+}
+
+void capture_free(Capture *capture) {
+        if (!capture)
+                return;
+
+        Manager *manager = capture->manager;
+        Session *session;
+
+        LIST_REMOVE(capture, captures);
+        LIST_FOREACH(session, &manager->sessions, sessions)
+                if (session->capture == capture)
+                        session->capture = NULL;
+        if (manager->observer->capture_removed)
+                manager->observer->capture_removed(capture, manager->observer_userdata);
+        metadata_free(capture->metadata);
+        free(capture);
+}
+
+Capture *capture_find(Manager *manager, const char *id) {
+        Capture *capture;
+
+        LIST_FOREACH(capture, &manager->captures, captures)
+                if (strcmp(capture->metadata->id, id) == 0)
+                        return capture;
+        return NULL;
+}
+
+int capture_describe(const Capture *capture, char **ret) {
+        return metadata_format(capture->metadata, ret);
+}
+
+static SegmentInfo *find_segment(Capture *capture, uint64_t number) {
+        for (size_t i = 0; i < capture->metadata->n_segments; i++)
+                if (capture->metadata->segments[i].number == number)
+                        return &capture->metadata->segments[i];
+        return NULL;
+}
+
+/* Writing the metadata once more, with the digests */
+
+typedef struct WriteJob {
+        Job job;
+        Store *store;
+        CaptureMetadata *metadata;
+} WriteJob;
+
+static void write_job_free(MailboxItem *item) {
+        WriteJob *job = (WriteJob *) item;
+
+        metadata_free(job->metadata);
+        free(job);
+}
+
+static void write_run(Job *base) {
+        WriteJob *job = (WriteJob *) base;
+
+        /* When it fails the digests are missing on disk, and the next start computes them again. */
+        (void) store_write_metadata(job->store, job->metadata, NULL);
+}
+
+static void write_done(Job *base) {
+        write_job_free(&base->item);
+}
+
+static void write_metadata(Capture *capture) {
+        WriteJob *job = calloc(1, sizeof(*job));
+
+        if (!job)
+                return;
+        *job = (WriteJob){
+                .job = { .item = { .free = write_job_free }, .run = write_run, .done = write_done },
+                .store = capture->manager->store,
+        };
+        if (metadata_copy(capture->metadata, &job->metadata) < 0)
+                write_job_free(&job->job.item);
+        else
+                worker_submit(capture->manager->store_worker, &job->job);
+}
+
+/* Digests */
+
+typedef struct DigestJob {
+        Job job;
+        Manager *manager;
+        Store *store;
+        char *id;
+        uint64_t number;
+        int r;
+        char digest[65];
+} DigestJob;
+
+static void digest_job_free(MailboxItem *item) {
+        DigestJob *job = (DigestJob *) item;
+
+        free(job->id);
+        free(job);
+}
+
+static void digest_run(Job *base) {
+        DigestJob *job = (DigestJob *) base;
+
+        job->r = store_digest_segment(job->store, job->id, job->number, NULL, job->digest);
+}
+
+static void digest_done(Job *base) {
+        DigestJob *job = (DigestJob *) base;
+        Capture *capture = capture_find(job->manager, job->id);
+
+        /* The capture may have been deleted meanwhile, or the segment dropped. */
+        if (capture) {
+                SegmentInfo *segment = find_segment(capture, job->number);
+
+                if (segment && job->r >= 0)
+                        (void) strcpy(segment->sha256, job->digest);
+                capture->n_digests_pending--;
+                if (capture->n_digests_pending == 0 && capture->metadata->state != CAPTURE_ACTIVE)
+                        write_metadata(capture);
+        }
+        digest_job_free(&job->job.item);
+}
+
+static void ask_digest(Capture *capture, uint64_t number) {
+        DigestJob *job;
+
+        if (capture->metadata->external)
+                return;
+        job = calloc(1, sizeof(*job));
+        if (!job)
+                return;
+        *job = (DigestJob){
+                .job = { .item = { .free = digest_job_free }, .run = digest_run, .done = digest_done },
+                .manager = capture->manager,
+                .store = capture->manager->store,
+                .id = strdup(capture->metadata->id),
+                .number = number,
+        };
+        if (!job->id) {
+                digest_job_free(&job->job.item);
+                return;
+        }
+        capture->n_digests_pending++;
+        worker_submit(capture->manager->digest_worker, &job->job);
+}
+
+void capture_complete_digests(Capture *capture) {
+        for (size_t i = 0; i < capture->metadata->n_segments; i++)
+                if (capture->metadata->segments[i].sha256[0] == 0)
+                        ask_digest(capture, capture->metadata->segments[i].number);
+}
+
+/* Changes while it is written */
+
+void capture_progress(Capture *capture, uint64_t events, uint64_t bytes, uint64_t lost) {
+        capture->metadata->events = events;
+        capture->metadata->bytes = bytes;
+        capture->metadata->lost = lost;
+}
+
+static void drop_oldest(CaptureMetadata *metadata) {
+        metadata->n_segments--;
+        (void) memmove(metadata->segments, metadata->segments + 1,
+                       metadata->n_segments * sizeof(*metadata->segments));
+        metadata->segments_dropped++;
+}
+
+void capture_segment_closed(Capture *capture, const SegmentInfo *segment, uint64_t segments_max) {
+        CaptureMetadata *metadata = capture->metadata;
+
+        if (find_segment(capture, segment->number) || metadata_add_segment(metadata, segment) < 0)
+                return;
+        /* The segment that is being written counts too. */
+        while (segments_max > 0 && metadata->n_segments > 1 && metadata->n_segments + 1 > segments_max)
+                drop_oldest(metadata);
+        ask_digest(capture, segment->number);
+        tell_changed(capture);
+}
+
+void capture_cleared(Capture *capture) {
+        CaptureMetadata *metadata = capture->metadata;
+
+        metadata->n_segments = 0;
+        metadata->segments_dropped = 0;
+        capture_progress(capture, 0, 0, 0);
+        tell_changed(capture);
+}
+
+void capture_closed(Capture *capture, CaptureMetadata *metadata) {
+        CLEANUP(metadata_freep) CaptureMetadata *old = NULL;
+
+        if (!metadata) {
+                capture->metadata->state = CAPTURE_FAILED;
+                tell_changed(capture);
+                return;
+        }
+        old = capture->metadata;
+        capture->metadata = metadata;
+        for (size_t i = 0; i < old->n_segments; i++) {
+                SegmentInfo *segment = find_segment(capture, old->segments[i].number);
+
+                if (segment && segment->sha256[0] == 0)
+                        (void) memcpy(segment->sha256, old->segments[i].sha256, sizeof(segment->sha256));
+        }
+        /* Those that the old metadata knew were asked for when they were closed. */
+        for (size_t i = 0; i < metadata->n_segments; i++) {
+                bool known = false;
+
+                for (size_t j = 0; j < old->n_segments; j++)
+                        known |= old->segments[j].number == metadata->segments[i].number;
+                if (!known)
+                        ask_digest(capture, metadata->segments[i].number);
+        }
+        if (capture->n_digests_pending == 0 && !metadata->external)
+                write_metadata(capture);
+        tell_changed(capture);
+}
+
+/* Reading and deleting */
+
+typedef struct FileJob {
+        Job job;
+        Manager *manager;
+        Store *store;
+        char *id;
+        uint64_t number;
+        int fd;
+        int r;
+        Error error;
+        ModelDone done;
+        void *userdata;
+} FileJob;
+
+static void file_job_free(MailboxItem *item) {
+        FileJob *job = (FileJob *) item;
+
+        closep(&job->fd);
+        error_clear(&job->error);
+        free(job->id);
+        free(job);
+}
+
+static void submit_file_job(Capture *capture, uint64_t number, void (*run)(Job *), void (*job_done)(Job *),
+                            ModelDone done, void *userdata) {
+        FileJob *job = calloc(1, sizeof(*job));
+
+        if (job)
+                *job = (FileJob){
+                        .job = { .item = { .free = file_job_free }, .run = run, .done = job_done },
+                        .manager = capture->manager,
+                        .store = capture->manager->store,
+                        .id = strdup(capture->metadata->id),
+                        .number = number,
+                        .fd = -1,
+                        .done = done,
+                        .userdata = userdata,
+                };
+        if (!job || !job->id) {
+                if (job)
+                        file_job_free(&job->job.item);
+                done(-ENOMEM, &(Error){ .code = ERROR_NO_MEMORY }, NULL, userdata);
+                return;
+        }
+        worker_submit(capture->manager->store_worker, &job->job);
+}
+
+static void open_run(Job *base) {
+        FileJob *job = (FileJob *) base;
+
+        job->r = store_open_segment(job->store, job->id, job->number, &job->error, &job->fd);
+}
+
+static void open_done(Job *base) {
+        FileJob *job = (FileJob *) base;
+
+        job->done(job->r, &job->error, job->r < 0 ? NULL : &job->fd, job->userdata);
+        file_job_free(&job->job.item);
+}
+
+static uint64_t newest_segment(const Capture *capture) {
+        const CaptureMetadata *metadata = capture->metadata;
+        uint64_t closed = metadata->n_segments == 0 ? 0 : metadata->segments[metadata->n_segments - 1].number;
+
+        /* While it is active, one more is being written. */
+        return closed + (metadata->state == CAPTURE_ACTIVE ? 1 : 0);
+}
+
+void capture_open(Capture *capture, uint64_t segment, ModelDone done, void *userdata) {
+        if (capture->metadata->external) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                int r = error_set(&error, ERROR_NO_SUCH_SEGMENT, "Capture '%s' is in a file of its client's",
+                                  capture->metadata->id);
+
+                done(r, &error, NULL, userdata);
+                return;
+        }
+        submit_file_job(capture, segment == 0 ? newest_segment(capture) : segment, open_run, open_done, done,
+                        userdata);
+}
+
+static void delete_run(Job *base) {
+        FileJob *job = (FileJob *) base;
+
+        job->r = store_delete_capture(job->store, job->id, &job->error);
+}
+
+static void delete_done(Job *base) {
+        FileJob *job = (FileJob *) base;
+        Capture *capture = capture_find(job->manager, job->id);
+
+        if (job->r >= 0)
+                capture_free(capture);
+        job->done(job->r, &job->error, NULL, job->userdata);
+        file_job_free(&job->job.item);
+}
+
+void capture_delete(Capture *capture, ModelDone done, void *userdata) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r;
+
+        if (capture->metadata->state == CAPTURE_ACTIVE) {
+                r = error_set(&error, ERROR_BUSY, "Capture '%s' is being written by session '%s'",
+                              capture->metadata->id, capture->metadata->session_name);
+                done(r, &error, NULL, userdata);
+                return;
+        }
+        if (capture->metadata->external) {
+                capture_free(capture);
+                done(0, NULL, NULL, userdata);
+                return;
+        }
+        submit_file_job(capture, 0, delete_run, delete_done, done, userdata);
+}

@@ -1,3 +1,284 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+
+#include "core/parse.h"
+#include "ktraced/clock.h"
+#include "model/capture-list.h"
 #include "model/manager.h"
+#include "model/session-run.h"
+#include "model/source.h"
+
+static const ManagerObserver no_observer = {};
+
+static int start_workers(Manager *manager) {
+        int r = worker_new(manager->event, &(WorkerConfig){ .name = "kt-kernel" }, &manager->kernel_worker);
+
+        if (r >= 0)
+                r = worker_new(manager->event, &(WorkerConfig){ .name = "kt-store" }, &manager->store_worker);
+        if (r >= 0)
+                r = worker_new(manager->event, &(WorkerConfig){ .name = "kt-digest", .idle = true },
+                               &manager->digest_worker);
+        return r;
+}
+
+int manager_new(const ManagerConfig *config, Error *error, Manager **ret) {
+        CLEANUP(manager_freep) Manager *manager = calloc(1, sizeof(*manager));
+
+        if (!manager)
+                return -ENOMEM;
+        manager->event = sd_event_ref(config->event);
+        manager->observer = config->observer ? config->observer : &no_observer;
+        manager->observer_userdata = config->observer_userdata;
+        LIST_INIT(&manager->sessions);
+        LIST_INIT(&manager->captures);
+        LIST_INIT(&manager->sources);
+
+        int r = settings_init(&manager->settings);
+        if (r < 0)
+                return r;
+        manager->store_path = strdup(config->store_path);
+        if (!manager->store_path)
+                return -ENOMEM;
+        r = strv_copy(config->settings_files, &manager->settings_files);
+        if (r >= 0)
+                r = strv_copy(config->profile_directories, &manager->profile_directories);
+        if (r < 0)
+                return r;
+        r = start_workers(manager);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot start the workers");
+
+        *ret = STEAL_PTR(manager);
+        return 0;
+}
+
+/* After manager_shutdown() only lists are left to free. Without it (the daemon failed while starting) the
+ * sources' instances stay for the next start to remove. */
+void manager_free(Manager *manager) {
+        Session *session;
+        Capture *capture;
+        Source *source;
+
+        if (!manager)
+                return;
+        manager->observer = &no_observer;
+        worker_free(manager->kernel_worker);
+        worker_free(manager->store_worker);
+        worker_free(manager->digest_worker);
+        while ((session = LIST_FIRST(&manager->sessions)))
+                session_free(session);
+        while ((capture = LIST_FIRST(&manager->captures)))
+                capture_free(capture);
+        while ((source = LIST_FIRST(&manager->sources)))
+                source_free(source);
+        store_free(manager->store);
+        profiles_free(manager->profiles);
+        settings_clear(&manager->settings);
+        strv_free(manager->settings_files);
+        strv_free(manager->profile_directories);
+        free(manager->store_path);
+        sd_event_unref(manager->event);
+        free(manager);
+}
+
+void manager_notice(Manager *manager, int priority, const Session *session, const Capture *capture,
+                    const char *format, ...) {
+        CLEANUP_FREE char *text = NULL;
+        va_list ap;
+
+        if (!manager->observer->notice)
+                return;
+        va_start(ap, format);
+        if (vasprintf(&text, format, ap) < 0)
+                text = NULL;
+        va_end(ap);
+        manager->observer->notice(priority, session, capture, text ? text : format, manager->observer_userdata);
+}
+
+/* Sessions */
+
+static Session *find_by_name(Manager *manager, const char *name, const uid_t *owner, bool *ret_ambiguous) {
+        Session *session, *found = NULL;
+
+        *ret_ambiguous = false;
+        LIST_FOREACH(session, &manager->sessions, sessions) {
+                if (strcmp(session->name, name) != 0 || (owner && session->owner != *owner))
+                        continue;
+                *ret_ambiguous = found != NULL;
+                found = session;
+        }
+        return found;
+}
+
+static int check_quota(Manager *manager, uid_t owner, Error *error) {
+        const Settings *settings = &manager->settings;
+        uint64_t n = 0, n_own = 0;
+        Session *session;
+
+        LIST_FOREACH(session, &manager->sessions, sessions) {
+                n++;
+                n_own += session->owner == owner;
+        }
+        if (n >= settings->sessions_max)
+                return error_set(error, ERROR_QUOTA_EXCEEDED,
+                                 "There are %" PRIu64 " sessions, as many as sessions_max allows", n);
+        if (owner != 0 && n_own >= settings->sessions_per_user_max)
+                return error_set(error, ERROR_QUOTA_EXCEEDED,
+                                 "User %u has %" PRIu64 " sessions, as many as sessions_per_user_max allows",
+                                 (unsigned) owner, n_own);
+        return 0;
+}
+
+static int check_name(Manager *manager, const char *name, uid_t owner, Error *error) {
+        bool ambiguous;
+
+        if (!name_is_valid(name))
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "Not a name for a session: 1 to 64 characters of A-Z a-z 0-9 . _ @ - are, "
+                                 "not beginning with '.' or '-'");
+        if (find_by_name(manager, name, &owner, &ambiguous))
+                return error_set(error, ERROR_SESSION_EXISTS, "There is a session '%s' already", name);
+        return 0;
+}
+
+static int make_id(char ret[static 17]) {
+        sd_id128_t id;
+
+        int r = sd_id128_randomize(&id);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < 8; i++)
+                (void) snprintf(ret + i * 2, 3, "%02x", id.bytes[i]);
+        return 0;
+}
+
+int manager_create_session(Manager *manager, const char *name, uid_t owner, const char *client, Spec *taken_spec,
+                           Error *error, Session **ret) {
+        CLEANUP(spec_freep) Spec *spec = taken_spec;
+        char id[17];
+
+        if (manager->shutting_down)
+                return error_set(error, ERROR_WRONG_STATE, "The daemon is shutting down");
+        int r = make_id(id);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot make an id");
+        if (!name || !*name)
+                name = id;
+        r = check_name(manager, name, owner, error);
+        if (r >= 0)
+                r = check_quota(manager, owner, error);
+        if (r < 0)
+                return r;
+
+        Session *session = calloc(1, sizeof(*session));
+        if (!session)
+                return -ENOMEM;
+        *session = (Session){
+                .manager = manager,
+                .id = strdup(id),
+                .name = strdup(name),
+                .client = client ? strdup(client) : NULL,
+                .owner = owner,
+                .state = SESSION_CREATED,
+                .created = clock_usec(CLOCK_REALTIME),
+                .run_dir_fd = -1,
+        };
+        if (!session->id || !session->name || (client && !session->client)) {
+                free(session->id);
+                free(session->name);
+                free(session->client);
+                free(session);
+                return -ENOMEM;
+        }
+        session->spec = STEAL_PTR(spec);
+        LIST_INSERT_HEAD(&manager->sessions, session, sessions);
+        *ret = session;
+        if (manager->observer->session_new)
+                manager->observer->session_new(session, manager->observer_userdata);
+        return 0;
+}
+
+int manager_find_session(Manager *manager, const char *id_or_name, uid_t uid, Error *error, Session **ret) {
+        Session *session;
+        bool ambiguous;
+
+        LIST_FOREACH(session, &manager->sessions, sessions)
+                if (strcmp(session->id, id_or_name) == 0) {
+                        *ret = session;
+                        return 0;
+                }
+        session = find_by_name(manager, id_or_name, &uid, &ambiguous);
+        if (!session)
+                session = find_by_name(manager, id_or_name, NULL, &ambiguous);
+        if (!session)
+                return error_set(error, ERROR_NO_SUCH_SESSION, "There is no session '%s'",
+                                 name_is_valid(id_or_name) ? id_or_name : "of that name");
+        if (ambiguous)
+                return error_set(error, ERROR_NO_SUCH_SESSION, "Several users have a session '%s': give its id",
+                                 id_or_name);
+        *ret = session;
+        return 0;
+}
+
+int manager_find_capture(Manager *manager, const char *id, Error *error, Capture **ret) {
+        Capture *capture = capture_find(manager, id);
+
+        if (!capture)
+                return error_set(error, ERROR_NO_SUCH_CAPTURE, "There is no capture '%s'",
+                                 id_is_valid(id) ? id : "of that id");
+        *ret = capture;
+        return 0;
+}
+
+static void ignore_done(int r, const Error *error, void *result, void *userdata) {
+}
+
+static Session *find_attached(Manager *manager, const char *client) {
+        Session *session;
+
+        LIST_FOREACH(session, &manager->sessions, sessions)
+                if (session->spec->attached && session->client && !session->removing &&
+                    strcmp(session->client, client) == 0)
+                        return session;
+        return NULL;
+}
+
+void manager_client_gone(Manager *manager, const char *client) {
+        Session *session;
+
+        /* Removing may free any session at once, so the search begins anew each time; it ends because
+         * what is found is either freed or marked as being removed. */
+        while ((session = find_attached(manager, client)))
+                session_remove(session, "client-left", ignore_done, NULL);
+}
+
+/* Shutting down */
+
+void manager_check_shutdown(Manager *manager) {
+        Session *session;
+
+        if (!manager->shutdown_done || !LIST_EMPTY(&manager->sources))
+                return;
+        LIST_FOREACH(session, &manager->sessions, sessions)
+                if (session->state == SESSION_STARTING || session->state == SESSION_ACTIVE ||
+                    session->state == SESSION_STOPPING)
+                        return;
+        STEAL_PTR(manager->shutdown_done)(0, NULL, NULL, manager->shutdown_userdata);
+}
+
+void manager_shutdown(Manager *manager, ModelDone done, void *userdata) {
+        Session *session;
+
+        manager->shutting_down = true;
+        manager->shutdown_done = done;
+        manager->shutdown_userdata = userdata;
+
+        /* session_end() frees nothing at once: what it begins is finished by reports and jobs. */
+        LIST_FOREACH(session, &manager->sessions, sessions)
+                session_end(session, "shutdown");
+        manager_check_shutdown(manager);
+}

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
+#include <syslog.h>
 #include <systemd/sd-event.h>
 
 #include "capture/store.h"
@@ -68,7 +69,15 @@ struct Manager {
         struct SourceList sources;
         uint64_t last_sink_id;
         bool shutting_down;
+        ModelDone shutdown_done; /* NULL: nobody waits */
+        void *shutdown_userdata;
 };
+
+/* For the model's own parts: tell the observer. */
+void manager_notice(Manager *manager, int priority, const Session *session, const Capture *capture,
+                    const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* For the model's own parts: something ended that a shutdown may be waiting for. */
+void manager_check_shutdown(Manager *manager);
 
 int manager_new(const ManagerConfig *config, Error *error, Manager **ret);
 void manager_free(Manager *manager);

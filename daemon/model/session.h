@@ -42,6 +42,13 @@ struct Session {
         uint64_t sink_id;
         sd_event_source *duration_timer;
         SessionWaiter *waiters; /* operations that wait for a change of state */
+
+        /* While a run begins or ends: */
+        char *run_capture_id;          /* of the directory in the store, until the capture is listed */
+        int run_dir_fd;                /* of that directory, until there is a sink; or -1 */
+        CaptureMetadata *run_metadata; /* becomes the capture once the sink is ready */
+        Error run_error;               /* why it failed; ERROR_NONE: it did not */
+        char *end_wanted;              /* stopped while it was starting: the reason */
         bool removing;
 };
 
@@ -49,16 +56,16 @@ struct Session {
 void session_start(Session *session, ModelDone done, void *userdata);
 
 /* Done when the capture is closed and the kernel instance is gone. On a session that does not run: done at
- * once, successfully. Result: the Session. */
+ * once, successfully. Result: none, as for the following ones. */
 void session_stop(Session *session, const char *reason, ModelDone done, void *userdata);
 
-/* Result: none; the session is freed by then. */
+/* The session is freed by then. */
 void session_remove(Session *session, const char *reason, ModelDone done, void *userdata);
 
-/* ERROR_WRONG_STATE unless active, and with `output`. Result: the Session. */
+/* ERROR_WRONG_STATE unless active, and with `output`. */
 void session_rotate(Session *session, ModelDone done, void *userdata);
 
-/* Throws away what was recorded so far. ERROR_WRONG_STATE unless active. Result: the Session. */
+/* Throws away what was recorded so far. ERROR_WRONG_STATE unless active. */
 void session_clear(Session *session, ModelDone done, void *userdata);
 
 /* Adds a process (its threads; its children if the spec says so) to a session that traces only certain

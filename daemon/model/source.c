@@ -1,3 +1,328 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <errno.h>
+#include <string.h>
+
+#include "core/parse.h"
+#include "kernel/catalog.h"
+#include "model/manager.h"
+#include "model/session-run.h"
 #include "model/source.h"
+
+Source *source_find(Manager *manager, const char *key) {
+        Source *source;
+
+        if (!key)
+                return NULL;
+        LIST_FOREACH(source, &manager->sources, sources)
+                if (source->key && strcmp(source->key, key) == 0 && source->state <= SOURCE_RUNNING)
+                        return source;
+        return NULL;
+}
+
+void source_free(Source *source) {
+        if (!source)
+                return;
+        LIST_REMOVE(source, sources);
+        sd_event_source_disable_unref(source->pump_source);
+        pump_free(source->pump);
+        instance_free(source->instance);
+        free(source->key);
+        free(source->name);
+        free(source);
+}
+
+bool source_is_running(const Source *source) {
+        return source->state == SOURCE_RUNNING;
+}
+
+/* Setting up */
+
+typedef struct SetupJob {
+        Job job;
+        Source *source;
+        char *name;
+        Spec *spec;
+        int r;
+        Error error;
+        Instance *instance;
+        Pump *pump;
+} SetupJob;
+
+static void setup_job_free(MailboxItem *item) {
+        SetupJob *job = (SetupJob *) item;
+
+        pump_free(job->pump);
+        if (job->instance)
+                (void) instance_destroy(job->instance);
+        spec_free(job->spec);
+        error_clear(&job->error);
+        free(job->name);
+        free(job);
+}
+
+static void setup_run(Job *base) {
+        SetupJob *job = (SetupJob *) base;
+        CLEANUP(event_selection_clear) EventSelection selection = {};
+
+        /* Modules may have come and gone since the spec was resolved. */
+        job->r = catalog_resolve(job->spec, &job->error, &selection);
+        if (job->r >= 0)
+                job->r = instance_create(job->name, &job->error, &job->instance);
+        if (job->r >= 0)
+                job->r = instance_configure(job->instance, job->spec, &selection, &job->error);
+        if (job->r >= 0)
+                job->r = pump_new(
+                        &(PumpConfig){
+                                .instance = job->instance,
+                                .systems = selection.systems,
+                                .symbols = job->spec->symbols,
+                        },
+                        &job->error, &job->pump);
+        if (job->r < 0 && job->instance) {
+                (void) instance_destroy(job->instance);
+                job->instance = NULL;
+        }
+}
+
+/* Tearing down */
+
+typedef struct TeardownJob {
+        Job job;
+        Source *source;
+        Instance *instance;
+        int r;
+} TeardownJob;
+
+static void teardown_job_free(MailboxItem *item) {
+        TeardownJob *job = (TeardownJob *) item;
+
+        instance_free(job->instance);
+        free(job);
+}
+
+static void teardown_run(Job *base) {
+        TeardownJob *job = (TeardownJob *) base;
+
+        job->r = instance_destroy(job->instance);
+        job->instance = NULL;
+}
+
+static void source_gone(Source *source) {
+        Manager *manager = source->manager;
+        Session *last = source->last;
+
+        source_free(source);
+        if (last)
+                session_source_gone(last);
+        manager_check_shutdown(manager);
+}
+
+static void teardown_done(Job *base) {
+        TeardownJob *job = (TeardownJob *) base;
+        Source *source = job->source;
+
+        if (job->r < 0)
+                manager_notice(source->manager, LOG_WARNING, source->last, NULL,
+                               "Failed to remove the kernel instance ktraced-%s: %s", source->name,
+                               strerror(-job->r));
+        job->job.item.free(&job->job.item);
+        source_gone(source);
+}
+
+static void source_tear_down(Source *source) {
+        source->state = SOURCE_TEARING_DOWN;
+        source->pump_source = sd_event_source_disable_unref(source->pump_source);
+        pump_free(STEAL_PTR(source->pump));
+
+        TeardownJob *job = calloc(1, sizeof(*job));
+        if (!job) {
+                /* Without memory for a job, blocking for the removal beats leaving the instance behind. */
+                (void) instance_destroy(STEAL_PTR(source->instance));
+                source_gone(source);
+                return;
+        }
+        *job = (TeardownJob){
+                .job = { .item = { .free = teardown_job_free }, .run = teardown_run, .done = teardown_done },
+                .source = source,
+                .instance = STEAL_PTR(source->instance),
+        };
+        worker_submit(source->manager->kernel_worker, &job->job);
+}
+
+static int source_drain(Source *source, const char *reason) {
+        int r = pump_stop(source->pump, reason);
+
+        if (r >= 0)
+                source->state = SOURCE_DRAINING;
+        return r;
+}
+
+/* Running */
+
+static Session *source_find_sink(Source *source, uint64_t sink_id) {
+        Session *session;
+
+        LIST_FOREACH(session, &source->sharers, sharers)
+                if (session->sink_id == sink_id)
+                        return session;
+        return NULL;
+}
+
+static void tell_sharers_tracing_lost(Source *source) {
+        Session *session, *next;
+
+        for (session = LIST_FIRST(&source->sharers); session; session = next) {
+                next = LIST_NEXT(session, sharers);
+                session_tracing_lost(session);
+        }
+}
+
+static int on_pump(sd_event_source *event_source, int fd, uint32_t revents, void *userdata) {
+        Source *source = userdata;
+
+        for (;;) {
+                CLEANUP(pump_report_freep) PumpReport *report = pump_take_report(source->pump);
+
+                if (!report)
+                        return 0;
+                if (report->type == PUMP_FINISHED) {
+                        source_tear_down(source);
+                        return 0;
+                }
+                if (report->type == PUMP_TRACING_LOST) {
+                        tell_sharers_tracing_lost(source);
+                        continue;
+                }
+
+                Session *session = source_find_sink(source, report->sink_id);
+                if (session)
+                        session_handle_report(session, report);
+        }
+}
+
+static int source_begin(Source *source) {
+        int r = sd_event_add_io(source->manager->event, &source->pump_source, pump_fd(source->pump), EPOLLIN, on_pump,
+                                source);
+
+        if (r >= 0)
+                source->state = SOURCE_RUNNING;
+        return r;
+}
+
+static void setup_done(Job *base) {
+        SetupJob *job = (SetupJob *) base;
+        Source *source = job->source;
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r = job->r;
+        Session *session;
+
+        error_move(&error, &job->error);
+        if (r >= 0) {
+                source->instance = STEAL_PTR(job->instance);
+                source->pump = STEAL_PTR(job->pump);
+                r = source_begin(source);
+                if (r < 0)
+                        (void) error_set_errno(&error, r, "Cannot watch the pump");
+        }
+        job->job.item.free(&job->job.item);
+
+        if (r >= 0) {
+                struct Session *next;
+
+                for (session = LIST_FIRST(&source->sharers); session; session = next) {
+                        next = LIST_NEXT(session, sharers);
+                        session_source_running(session);
+                }
+                return;
+        }
+
+        Manager *manager = source->manager;
+        while ((session = LIST_FIRST(&source->sharers))) {
+                LIST_REMOVE(session, sharers);
+                session->source = NULL;
+                session_source_failed(session, r, &error);
+        }
+        source_free(source);
+        manager_check_shutdown(manager);
+}
+
+static int check_memory(Manager *manager, uint64_t wanted, Error *error) {
+        char used_text[16], wanted_text[16], limit_text[16];
+        uint64_t used = 0;
+        Source *other;
+
+        LIST_FOREACH(other, &manager->sources, sources)
+                used += other->buffer_memory;
+        if (wanted <= manager->settings.buffer_memory_max && used <= manager->settings.buffer_memory_max - wanted)
+                return 0;
+        return error_set(
+                error, ERROR_QUOTA_EXCEEDED,
+                "The session's buffers need %s on all CPUs; %s of the %s that buffer_memory_max allows are in use",
+                format_size(wanted, wanted_text, sizeof(wanted_text)),
+                format_size(used, used_text, sizeof(used_text)),
+                format_size(manager->settings.buffer_memory_max, limit_text, sizeof(limit_text)));
+}
+
+int source_new(Manager *manager, Session *session, char *key, Error *error, Source **ret) {
+        uint64_t memory = session->spec->buffer_size * (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
+        SetupJob *job;
+
+        int r = check_memory(manager, memory, error);
+        if (r < 0)
+                return r;
+
+        Source *source = calloc(1, sizeof(*source));
+        if (!source)
+                return -ENOMEM;
+        *source = (Source){ .manager = manager, .buffer_memory = memory };
+        LIST_INSERT_HEAD(&manager->sources, source, sources);
+
+        job = calloc(1, sizeof(*job));
+        source->name = strdup(session->id);
+        if (job)
+                *job = (SetupJob){
+                        .job = { .item = { .free = setup_job_free }, .run = setup_run, .done = setup_done },
+                        .source = source,
+                        .name = strdup(session->id),
+                };
+        if (!job || !job->name || !source->name || spec_copy(session->spec, &job->spec) < 0) {
+                if (job)
+                        setup_job_free(&job->job.item);
+                source_free(source);
+                return -ENOMEM;
+        }
+        source->key = key;
+        source_join(source, session);
+        worker_submit(manager->kernel_worker, &job->job);
+        *ret = source;
+        return 0;
+}
+
+void source_join(Source *source, Session *session) {
+        LIST_INSERT_HEAD(&source->sharers, session, sharers);
+        session->source = source;
+}
+
+bool source_leave(Source *source, Session *session) {
+        LIST_REMOVE(session, sharers);
+        session->source = NULL;
+        if (!LIST_EMPTY(&source->sharers))
+                return false;
+
+        source->last = session;
+        if (source->state == SOURCE_RUNNING && source_drain(source, "stopped") < 0) {
+                /* The pump cannot be told to stop for want of memory: its thread stays until the daemon ends. */
+                manager_notice(source->manager, LOG_ERR, session, NULL, "Out of memory while stopping %s",
+                               source->name);
+                return false;
+        }
+        return true;
+}
+
+int source_end_sink(Source *source, Session *session, const char *reason) {
+        bool alone = LIST_FIRST(&source->sharers) == session && !LIST_NEXT(session, sharers);
+
+        /* Alone: the pump switches tracing off first, so that nothing is recorded after the request. */
+        return alone ? source_drain(source, reason) : pump_remove_sink(source->pump, session->sink_id, reason);
+}

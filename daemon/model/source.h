@@ -4,9 +4,9 @@
 /*
  * Source: one kernel trace instance with its pump, and the sessions that share it. Used by the model only.
  *
- * Life cycle: a session that starts looks for a source with its key, or makes one: setting up (kernel
- * worker) -> running -> draining (the pump finishes its sinks) -> tearing down (kernel worker) -> freed.
- * The last session that leaves begins the draining.
+ * Life cycle: a session that starts finds a source with its key, or makes one: setting up (kernel worker)
+ * -> running -> draining (the pump finishes its sinks) -> tearing down (kernel worker) -> freed. The last
+ * session that leaves begins the draining.
  */
 
 #include <stdbool.h>
@@ -34,7 +34,27 @@ struct Source {
         char *name; /* of the instance, without prefix */
         Instance *instance;
         Pump *pump;
-        sd_event_source *pump_events;
+        sd_event_source *pump_source;
         uint64_t buffer_memory; /* reserved: bytes for each CPU times CPUs */
         struct SessionList sharers;
+        Session *last; /* has left, but ends only when the source is gone */
 };
+
+/* One that sets up or runs and has this key; NULL when there is none, or `key` is NULL. */
+Source *source_find(Manager *manager, const char *key);
+
+/* Makes one for `session`, as its first sharer, and begins to set it up. Takes `key` (may be NULL) over on
+ * success. session_source_running() or session_source_failed() is called for each sharer then.
+ * ERROR_QUOTA_EXCEEDED. */
+int source_new(Manager *manager, Session *session, char *key, Error *error, Source **ret);
+
+/* Adds a sharer. */
+void source_join(Source *source, Session *session);
+/* The session leaves; true: it was the last, the source is being torn down, and session_source_gone() will
+ * be called. */
+bool source_leave(Source *source, Session *session);
+/* Begins to end the session's sink; its last report follows. */
+int source_end_sink(Source *source, Session *session, const char *reason);
+
+bool source_is_running(const Source *source);
+void source_free(Source *source);

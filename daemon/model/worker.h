@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Worker: threads that run what would block the event loop, in the order in which it was submitted.
+ * Worker: a thread that runs what would block the event loop, in the order in which it was submitted.
  *
  * A job is embedded as the first member of a struct that holds its input and its result. run() is called
- * on a thread of the worker and must touch nothing but the job; done() is called on the event loop, and
+ * on the worker's thread and must touch nothing but the job; done() is called on the event loop, and
  * owns the job from then on.
  *
  * Life cycle: worker_new(); worker_submit(); worker_free() waits for the job that is running; jobs that
@@ -27,9 +27,8 @@ struct Job {
 };
 
 typedef struct WorkerConfig {
-        const char *name;   /* of the threads, at most 15 characters */
-        unsigned n_threads; /* with more than one, jobs may overtake each other */
-        bool idle;          /* SCHED_IDLE and idle I/O priority */
+        const char *name; /* of the thread, at most 15 characters */
+        bool idle;        /* SCHED_IDLE and idle I/O priority */
 } WorkerConfig;
 
 int worker_new(sd_event *event, const WorkerConfig *config, Worker **ret);

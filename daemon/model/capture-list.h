@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * How captures come into the manager's list, change and go. Used by the model only.
+ */
+
+#include "model/capture.h"
+
+/* Takes `metadata` over, also on failure. */
+int capture_new(Manager *manager, CaptureMetadata *metadata, Capture **ret);
+/* Takes it off the list (and off its session) and frees it; what is in the store stays. */
+void capture_free(Capture *capture);
+Capture *capture_find(Manager *manager, const char *id);
+
+/* Counters of the run. */
+void capture_progress(Capture *capture, uint64_t events, uint64_t bytes, uint64_t lost);
+/* One more closed segment; its digest is asked for. `segments_max`: 0 keeps all. */
+void capture_segment_closed(Capture *capture, const SegmentInfo *segment, uint64_t segments_max);
+/* All that was recorded was thrown away. */
+void capture_cleared(Capture *capture);
+/* The final metadata, taken over. */
+void capture_closed(Capture *capture, CaptureMetadata *metadata);
+/* Asks for the digests that are missing: after a restart. */
+void capture_complete_digests(Capture *capture);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The JSON descriptions of manager and session: declared beside their types, in manager.h and session.h. */
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "config.h"
+#include "core/spec-json.h"
+#include "model/manager.h"
+#include "model/source.h"
+
+static int to_text(struct json_object *object, char **ret) {
+        char *text = strdup(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+
+        json_object_put(object);
+        if (!text)
+                return -ENOMEM;
+        *ret = text;
+        return 0;
+}
+
+static void add_string(struct json_object *object, const char *key, const char *value) {
+        json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
+}
+
+static void add_number(struct json_object *object, const char *key, uint64_t value) {
+        json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+static struct json_object *describe_losses(const Session *session) {
+        struct json_object *losses = json_object_new_array();
+
+        for (size_t i = 0; i < session->n_losses; i++) {
+                struct json_object *loss = json_object_new_object();
+
+                add_number(loss, "cpu", session->losses[i].cpu);
+                add_number(loss, "lost", session->losses[i].lost);
+                json_object_array_add(losses, loss);
+        }
+        return losses;
+}
+
+int session_describe(const Session *session, char **ret) {
+        struct json_object *spec;
+
+        int r = spec_to_json(session->spec, &spec);
+        if (r < 0)
+                return r;
+
+        struct json_object *object = json_object_new_object();
+        add_string(object, "id", session->id);
+        add_string(object, "name", session->name);
+        add_number(object, "owner", session->owner);
+        add_string(object, "state", session_state_to_string(session->state));
+        add_string(object, "reason", session->reason);
+        add_string(object, "mode", "stream");
+        add_string(object, "scope", "system");
+        add_number(object, "created", session->created);
+        add_number(object, "started", session->started);
+        add_number(object, "stopped", session->stopped);
+        add_number(object, "events", session->events);
+        add_number(object, "bytes", session->bytes);
+        add_number(object, "lost", session->lost);
+        json_object_object_add(object, "losses", describe_losses(session));
+        add_string(object, "capture", session->capture ? session->capture->metadata->id : NULL);
+        if (session->source && session->source->instance) {
+                add_string(object, "instance", instance_name(session->source->instance));
+                add_number(object, "buffer_size", instance_buffer_size(session->source->instance));
+        }
+        json_object_object_add(object, "spec", spec);
+        return to_text(object, ret);
+}
+
+static struct json_object *describe_settings(const Settings *settings) {
+        struct json_object *object = json_object_new_object();
+
+        add_number(object, "sessions_max", settings->sessions_max);
+        add_number(object, "sessions_per_user_max", settings->sessions_per_user_max);
+        add_number(object, "buffer_memory_max", settings->buffer_memory_max);
+        add_number(object, "buffer_size", settings->buffer_size);
+        add_number(object, "segment_size", settings->segment_size);
+        add_number(object, "authorization_timeout", settings->authorization_timeout);
+        add_number(object, "authorizations_max", settings->authorizations_max);
+        add_number(object, "authorizations_per_user_max", settings->authorizations_per_user_max);
+        add_string(object, "clock", settings->clock);
+        return object;
+}
+
+int manager_describe(const Manager *manager, char **ret) {
+        uint64_t n_sessions = 0, n_active = 0, n_captures = 0, n_sources = 0, buffer_memory = 0;
+        struct json_object *object = json_object_new_object();
+        Session *session;
+        Capture *capture;
+        Source *source;
+
+        LIST_FOREACH(session, &manager->sessions, sessions) {
+                n_sessions++;
+                n_active += session->state == SESSION_ACTIVE;
+        }
+        LIST_FOREACH(capture, &manager->captures, captures)
+                n_captures++;
+        LIST_FOREACH(source, &manager->sources, sources) {
+                n_sources++;
+                buffer_memory += source->buffer_memory;
+        }
+
+        add_string(object, "version", KTRACED_VERSION);
+        add_number(object, "sessions", n_sessions);
+        add_number(object, "sessions_active", n_active);
+        add_number(object, "captures", n_captures);
+        add_number(object, "sources", n_sources);
+        add_number(object, "profiles", manager->profiles ? manager->profiles->n_profiles : 0);
+        add_number(object, "buffer_memory", buffer_memory);
+        json_object_object_add(object, "settings", describe_settings(&manager->settings));
+        return to_text(object, ret);
+}

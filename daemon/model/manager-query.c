@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/catalog.h"
+#include "kernel/features.h"
+#include "kernel/tracefs.h"
+#include "model/manager.h"
+
+typedef struct QueryJob {
+        Job job;
+        ManagerQuery query;
+        char *argument;
+        int r;
+        Error error;
+        char **list;
+        char *text;
+        FeatureReport report;
+        ModelDone done;
+        void *userdata;
+} QueryJob;
+
+static void query_job_free(MailboxItem *item) {
+        QueryJob *job = (QueryJob *) item;
+
+        features_free(job->report.features, job->report.n_features);
+        strv_free(job->report.clocks);
+        strv_free(job->report.options);
+        strv_free(job->list);
+        error_clear(&job->error);
+        free(job->argument);
+        free(job->text);
+        free(job);
+}
+
+static int query_events(QueryJob *job) {
+        CLEANUP(event_list_clear) EventList list = {};
+        const char *pattern = *job->argument ? job->argument : "*:*";
+
+        int r = event_pattern_check(pattern, &job->error);
+        if (r >= 0)
+                r = catalog_read(&job->error, &list);
+        if (r >= 0)
+                r = event_pattern_match(pattern, &list, &job->list);
+        return r;
+}
+
+static int query_capabilities(QueryJob *job) {
+        int r = features_probe(&job->error, &job->report.features, &job->report.n_features);
+
+        if (r >= 0)
+                r = tracefs_list_clocks(&job->report.clocks);
+        if (r >= 0)
+                r = tracefs_list_options(&job->report.options);
+        return r;
+}
+
+static void query_run(Job *base) {
+        QueryJob *job = (QueryJob *) base;
+
+        job->r = tracefs_ensure(&job->error);
+        if (job->r < 0)
+                return;
+        switch (job->query) {
+        case QUERY_EVENTS:
+                job->r = query_events(job);
+                break;
+        case QUERY_DESCRIBE_EVENT:
+                job->r = catalog_describe_event(job->argument, &job->error, &job->text);
+                break;
+        case QUERY_TRACERS:
+                job->r = tracefs_list_tracers(&job->list);
+                break;
+        case QUERY_CAPABILITIES:
+                job->r = query_capabilities(job);
+                break;
+        }
+        if (job->r < 0 && job->error.code == ERROR_NONE)
+                (void) error_set_errno(&job->error, job->r, "Cannot read the tracing directory");
+}
+
+static void *query_result(QueryJob *job) {
+        switch (job->query) {
+        case QUERY_EVENTS:
+        case QUERY_TRACERS:
+                return job->list;
+        case QUERY_DESCRIBE_EVENT:
+                return job->text;
+        case QUERY_CAPABILITIES:
+                return &job->report;
+        }
+        return NULL;
+}
+
+static void query_done(Job *base) {
+        QueryJob *job = (QueryJob *) base;
+
+        job->done(job->r, &job->error, job->r < 0 ? NULL : query_result(job), job->userdata);
+        query_job_free(&job->job.item);
+}
+
+void manager_query(Manager *manager, ManagerQuery query, const char *argument, ModelDone done, void *userdata) {
+        QueryJob *job = calloc(1, sizeof(*job));
+
+        if (job)
+                *job = (QueryJob){
+                        .job = { .item = { .free = query_job_free }, .run = query_run, .done = query_done },
+                        .query = query,
+                        .argument = strdup(argument ? argument : ""),
+                        .done = done,
+                        .userdata = userdata,
+                };
+        if (!job || !job->argument) {
+                if (job)
+                        query_job_free(&job->job.item);
+                done(-ENOMEM, &(Error){ .code = ERROR_NO_MEMORY }, NULL, userdata);
+                return;
+        }
+        worker_submit(manager->kernel_worker, &job->job);
+}

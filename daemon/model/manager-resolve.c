@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "capture/output-file.h"
+#include "kernel/catalog.h"
+#include "kernel/tracefs.h"
+#include "model/manager.h"
+
+void resolved_spec_free(ResolvedSpec *resolved) {
+        if (!resolved)
+                return;
+        spec_free(resolved->spec);
+        event_selection_clear(&resolved->selection);
+        free(resolved);
+}
+
+typedef struct ResolveJob {
+        Job job;
+        int r;
+        Error error;
+        ResolvedSpec *resolved;
+        ModelDone done;
+        void *userdata;
+} ResolveJob;
+
+static void resolve_job_free(MailboxItem *item) {
+        ResolveJob *job = (ResolveJob *) item;
+
+        resolved_spec_free(job->resolved);
+        error_clear(&job->error);
+        free(job);
+}
+
+static void resolve_run(Job *base) {
+        ResolveJob *job = (ResolveJob *) base;
+
+        job->r = tracefs_ensure(&job->error);
+        if (job->r >= 0)
+                job->r = catalog_resolve(job->resolved->spec, &job->error, &job->resolved->selection);
+}
+
+static void resolve_done(Job *base) {
+        ResolveJob *job = (ResolveJob *) base;
+
+        job->done(job->r, &job->error, job->r < 0 ? NULL : &job->resolved, job->userdata);
+        resolve_job_free(&job->job.item);
+}
+
+static int fill_defaults(const Settings *settings, Spec *spec) {
+        if (spec->buffer_size == 0)
+                spec->buffer_size = settings->buffer_size;
+        if (spec->segment_size == 0)
+                spec->segment_size = settings->segment_size;
+        if (!spec->clock) {
+                spec->clock = strdup(settings->clock);
+                if (!spec->clock)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+/* All that can be said without the kernel. */
+static int complete(Manager *manager, Spec **spec, Error *error) {
+        if ((*spec)->profile) {
+                const Profile *profile;
+                Spec *merged;
+
+                int r = profiles_find(manager->profiles, (*spec)->profile, error, &profile);
+                if (r < 0)
+                        return r;
+                r = spec_merge(profile->spec, *spec, &merged);
+                if (r < 0)
+                        return error_set_errno(error, r, "Cannot apply profile '%s'", profile->name);
+                spec_free(*spec);
+                *spec = merged;
+        }
+        int r = spec_validate(*spec, error);
+        if (r >= 0 && (*spec)->output >= 0)
+                r = output_file_check((*spec)->output, error);
+        if (r >= 0)
+                r = fill_defaults(&manager->settings, *spec);
+        return r;
+}
+
+void manager_resolve(Manager *manager, Spec *taken_spec, ModelDone done, void *userdata) {
+        CLEANUP(spec_freep) Spec *spec = taken_spec;
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        int r = complete(manager, &spec, &error);
+        if (r < 0) {
+                if (error.code == ERROR_NONE)
+                        (void) error_set_errno(&error, r, "Cannot read the spec");
+                done(r, &error, NULL, userdata);
+                return;
+        }
+
+        ResolveJob *job = calloc(1, sizeof(*job));
+        ResolvedSpec *resolved = calloc(1, sizeof(*resolved));
+        if (!job || !resolved) {
+                free(job);
+                free(resolved);
+                done(-ENOMEM, &(Error){ .code = ERROR_NO_MEMORY }, NULL, userdata);
+                return;
+        }
+        resolved->spec = STEAL_PTR(spec);
+        *job = (ResolveJob){
+                .job = { .item = { .free = resolve_job_free }, .run = resolve_run, .done = resolve_done },
+                .resolved = resolved,
+                .done = done,
+                .userdata = userdata,
+        };
+        worker_submit(manager->kernel_worker, &job->job);
+}

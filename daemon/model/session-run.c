@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <systemd/sd-id128.h>
+
+#include "core/spec-json.h"
+#include "ktraced/clock.h"
+#include "model/capture-list.h"
+#include "model/manager.h"
+#include "model/session-run.h"
+#include "model/source.h"
+
+/* The end of a run */
+
+typedef struct DeleteJob {
+        Job job;
+        Store *store;
+        char *id;
+} DeleteJob;
+
+static void delete_job_free(MailboxItem *item) {
+        DeleteJob *job = (DeleteJob *) item;
+
+        free(job->id);
+        free(job);
+}
+
+static void delete_run(Job *base) {
+        DeleteJob *job = (DeleteJob *) base;
+
+        /* What cannot be deleted now is found as an interrupted capture by the next start. */
+        (void) store_delete_capture(job->store, job->id, NULL);
+}
+
+static void delete_done(Job *base) {
+        delete_job_free(&base->item);
+}
+
+/* A directory that was made for a run that never began holds nothing that anyone would want. */
+static void discard_directory(Session *session) {
+        CLEANUP_FREE char *id = STEAL_PTR(session->run_capture_id);
+
+        closep(&session->run_dir_fd);
+        session->run_dir_fd = -1;
+        if (!id || session->spec->output >= 0)
+                return;
+
+        DeleteJob *job = calloc(1, sizeof(*job));
+        if (!job)
+                return;
+        *job = (DeleteJob){
+                .job = { .item = { .free = delete_job_free }, .run = delete_run, .done = delete_done },
+                .store = session->manager->store,
+                .id = STEAL_PTR(id),
+        };
+        worker_submit(session->manager->store_worker, &job->job);
+}
+
+/* The last step of a run: the session may be freed by those who waited for it. */
+static void run_over(Session *session) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        Manager *manager = session->manager;
+
+        error_move(&error, &session->run_error);
+        free(STEAL_PTR(session->end_wanted));
+        session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
+        metadata_free(STEAL_PTR(session->run_metadata));
+        discard_directory(session);
+        session->stopped = clock_usec(CLOCK_REALTIME);
+
+        if (error.code != ERROR_NONE) {
+                session_set_reason(session, error_text(&error));
+                session_set_state(session, SESSION_FAILED);
+                manager_notice(manager, LOG_ERR, session, session->capture, "Session failed: %s", error_text(&error));
+        } else {
+                /* By way of stopping, also when it ended by itself. */
+                if (session->state == SESSION_ACTIVE)
+                        session_set_state(session, SESSION_STOPPING);
+                session_set_state(session, SESSION_STOPPED);
+        }
+        session_answer_all(session, &error);
+        manager_check_shutdown(manager);
+}
+
+static void run_failed(Session *session, int r, const Error *error) {
+        if (session->run_error.code == ERROR_NONE) {
+                if (error && error->code != ERROR_NONE)
+                        (void) error_set(&session->run_error, error->code, "%s", error_text(error));
+                else
+                        (void) error_set_errno(&session->run_error, r, "Cannot start the session");
+        }
+        run_over(session);
+}
+
+void session_source_failed(Session *session, int r, const Error *error) {
+        run_failed(session, r, error);
+}
+
+void session_source_gone(Session *session) {
+        run_over(session);
+}
+
+/* The beginning */
+
+static int fill_host(CaptureMetadata *metadata) {
+        char text[SD_ID128_STRING_MAX];
+        struct utsname host;
+        sd_id128_t id;
+
+        if (uname(&host) < 0)
+                return -errno;
+        if (asprintf(&metadata->kernel, "%s %s", host.release, host.version) < 0) {
+                metadata->kernel = NULL;
+                return -ENOMEM;
+        }
+        /* A container may lack a machine id: the member is then left out. */
+        if (sd_id128_get_boot(&id) >= 0)
+                metadata->boot_id = strdup(sd_id128_to_string(id, text));
+        if (sd_id128_get_machine(&id) >= 0)
+                metadata->machine_id = strdup(sd_id128_to_string(id, text));
+        return 0;
+}
+
+static int make_metadata(Session *session, const Instance *instance, CaptureMetadata **ret) {
+        CLEANUP(metadata_freep) CaptureMetadata *metadata = NULL;
+        struct json_object *spec;
+
+        int r = metadata_new(&metadata);
+        if (r >= 0)
+                r = fill_host(metadata);
+        if (r >= 0)
+                r = spec_to_json(session->spec, &spec);
+        if (r < 0)
+                return r;
+        metadata->spec_json = strdup(json_object_to_json_string_ext(spec, JSON_C_TO_STRING_PLAIN));
+        json_object_put(spec);
+
+        metadata->id = strdup(session->run_capture_id);
+        metadata->session_id = strdup(session->id);
+        metadata->session_name = strdup(session->name);
+        metadata->clock = strdup(instance_clock(instance));
+        if (!metadata->spec_json || !metadata->id || !metadata->session_id || !metadata->session_name ||
+            !metadata->clock)
+                return -ENOMEM;
+        metadata->owner = session->owner;
+        metadata->state = CAPTURE_ACTIVE;
+        metadata->start_realtime = clock_usec(CLOCK_REALTIME);
+        metadata->buffer_size = instance_buffer_size(instance);
+        metadata->external = session->spec->output >= 0;
+
+        *ret = STEAL_PTR(metadata);
+        return 0;
+}
+
+static int make_sink(Session *session, const Instance *instance, Error *error, Sink **ret) {
+        CLEANUP(metadata_freep) CaptureMetadata *metadata = NULL;
+        CLEANUP(sink_freep) Sink *sink = NULL;
+        CLEANUP_CLOSE int output = -1;
+
+        int r = make_metadata(session, instance, &metadata);
+        if (r >= 0)
+                r = metadata_copy(metadata, &session->run_metadata);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot describe the capture");
+        if (session->spec->output >= 0) {
+                output = fcntl(session->spec->output, F_DUPFD_CLOEXEC, 3);
+                if (output < 0)
+                        return error_set_errno(error, -errno, "Cannot keep the output file");
+        }
+
+        r = sink_new(
+                &(SinkConfig){
+                        .dir_fd = steal_fd(&session->run_dir_fd),
+                        .output_fd = steal_fd(&output),
+                        .segment_size = session->spec->segment_size,
+                        .segment_age = session->spec->segment_age,
+                        .segments_max = session->spec->segments,
+                        .metadata = metadata,
+                },
+                error, &sink);
+        if (r < 0)
+                return r;
+        STEAL_PTR(metadata);
+        *ret = STEAL_PTR(sink);
+        return 0;
+}
+
+/* Leaves the source and ends the run, now or when the source is gone. */
+static void leave_source(Session *session) {
+        if (!source_leave(session->source, session))
+                run_over(session);
+}
+
+void session_source_running(Session *session) {
+        CLEANUP(sink_freep) Sink *sink = NULL;
+
+        int r = make_sink(session, session->source->instance, &session->run_error, &sink);
+        if (r >= 0) {
+                session->sink_id = ++session->manager->last_sink_id;
+                r = pump_add_sink(session->source->pump, session->sink_id, sink);
+        }
+        if (r >= 0) {
+                STEAL_PTR(sink);
+                return;
+        }
+        (void) error_set_errno(&session->run_error, r, "Cannot start the session");
+        leave_source(session);
+}
+
+static void find_source(Session *session) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP_FREE char *key = NULL;
+
+        int r = spec_source_key(session->spec, &key);
+        Source *source = r < 0 ? NULL : source_find(session->manager, key);
+        if (source) {
+                source_join(source, session);
+                if (source_is_running(source))
+                        session_source_running(session);
+                return;
+        }
+        if (r >= 0)
+                r = source_new(session->manager, session, key, &error, &source);
+        if (r < 0) {
+                run_failed(session, r, &error);
+                return;
+        }
+        STEAL_PTR(key);
+}
+
+typedef struct DirectoryJob {
+        Job job;
+        Session *session; /* a session that is starting is not freed */
+        Store *store;
+        Store *opened;
+        char *path;
+        int r;
+        Error error;
+        char *id;
+        int dir_fd;
+} DirectoryJob;
+
+static void directory_job_free(MailboxItem *item) {
+        DirectoryJob *job = (DirectoryJob *) item;
+
+        closep(&job->dir_fd);
+        store_free(job->opened);
+        error_clear(&job->error);
+        free(job->path);
+        free(job->id);
+        free(job);
+}
+
+static void directory_run(Job *base) {
+        DirectoryJob *job = (DirectoryJob *) base;
+
+        if (!job->store) {
+                job->r = store_open(job->path, &job->error, &job->opened);
+                job->store = job->opened;
+        }
+        if (job->r >= 0)
+                job->r = store_create_capture(job->store, &job->error, &job->id, &job->dir_fd);
+}
+
+static void directory_done(Job *base) {
+        DirectoryJob *job = (DirectoryJob *) base;
+        Session *session = job->session;
+        Manager *manager = session->manager;
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r = job->r;
+
+        if (job->opened && !manager->store)
+                manager->store = STEAL_PTR(job->opened);
+        error_move(&error, &job->error);
+        session->run_capture_id = STEAL_PTR(job->id);
+        session->run_dir_fd = steal_fd(&job->dir_fd);
+        directory_job_free(&job->job.item);
+
+        if (r < 0)
+                run_failed(session, r, &error);
+        else
+                find_source(session);
+}
+
+static int make_directory(Session *session) {
+        Manager *manager = session->manager;
+        DirectoryJob *job = calloc(1, sizeof(*job));
+
+        if (!job)
+                return -ENOMEM;
+        *job = (DirectoryJob){
+                .job = { .item = { .free = directory_job_free }, .run = directory_run, .done = directory_done },
+                .session = session,
+                .store = manager->store,
+                .path = strdup(manager->store_path),
+                .dir_fd = -1,
+        };
+        if (!job->path) {
+                directory_job_free(&job->job.item);
+                return -ENOMEM;
+        }
+        worker_submit(manager->store_worker, &job->job);
+        return 0;
+}
+
+void session_run(Session *session) {
+        int r;
+
+        error_clear(&session->run_error);
+        session_set_reason(session, NULL);
+        session->events = session->bytes = session->lost = 0;
+        session->started = session->stopped = 0;
+        free(STEAL_PTR(session->losses));
+        session->n_losses = 0;
+        session_set_state(session, SESSION_STARTING);
+
+        if (session->spec->output < 0) {
+                r = make_directory(session);
+                if (r < 0)
+                        run_failed(session, r, NULL);
+                return;
+        }
+        r = store_make_id(&session->run_capture_id);
+        if (r < 0)
+                run_failed(session, r, NULL);
+        else
+                find_source(session);
+}
+
+/* While it runs */
+
+static void ignore_done(int r, const Error *error, void *result, void *userdata) {
+}
+
+static int on_duration(sd_event_source *source, uint64_t usec, void *userdata) {
+        Session *session = userdata;
+
+        session_stop(session, "duration", ignore_done, NULL);
+        return 0;
+}
+
+static int arm_duration(Session *session) {
+        if (session->spec->duration == 0)
+                return 0;
+        return sd_event_add_time_relative(session->manager->event, &session->duration_timer, CLOCK_MONOTONIC,
+                                          session->spec->duration, 0, on_duration, session);
+}
+
+void session_end(Session *session, const char *reason) {
+        if (session->state == SESSION_STARTING && !session->end_wanted)
+                session->end_wanted = strdup(reason);
+        if (session->state != SESSION_ACTIVE)
+                return;
+
+        session_set_reason(session, reason);
+        session_set_state(session, SESSION_STOPPING);
+        session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
+        if (source_end_sink(session->source, session, reason) < 0)
+                manager_notice(session->manager, LOG_ERR, session, session->capture, "Out of memory while stopping");
+}
+
+void session_tracing_lost(Session *session) {
+        if (session->state != SESSION_ACTIVE)
+                return;
+        (void) error_set(&session->run_error, ERROR_FAILED, "Another tool switched tracing off in %s",
+                         instance_name(session->source->instance));
+        session_end(session, "tracing was switched off by another tool");
+}
+
+static void handle_ready(Session *session) {
+        int r;
+
+        if (session->capture && session->capture->metadata->external)
+                capture_free(session->capture);
+        session->capture = NULL;
+        session->started = clock_usec(CLOCK_REALTIME);
+        free(STEAL_PTR(session->run_capture_id));
+        r = capture_new(session->manager, STEAL_PTR(session->run_metadata), &session->capture);
+        session_set_state(session, SESSION_ACTIVE);
+        if (r >= 0)
+                r = arm_duration(session);
+        if (r < 0) {
+                (void) error_set_errno(&session->run_error, r, "Cannot start the session");
+                session_end(session, "out of memory");
+                return;
+        }
+        if (session->end_wanted)
+                session_end(session, session->end_wanted);
+        session_answer(session, WAIT_START, 0, NULL, session);
+}
+
+static void take_counters(Session *session, PumpReport *report) {
+        Manager *manager = session->manager;
+        uint64_t n_new = report->lost > session->lost ? report->lost - session->lost : 0;
+
+        session->events = report->events;
+        session->bytes = report->bytes;
+        session->lost = report->lost;
+        if (report->losses) {
+                free(session->losses);
+                session->losses = STEAL_PTR(report->losses);
+                session->n_losses = report->n_losses;
+        }
+        if (session->capture)
+                capture_progress(session->capture, report->events, report->bytes, report->lost);
+        session_set_state(session, session->state);
+        if (n_new > 0 && manager->observer->session_lost_events)
+                manager->observer->session_lost_events(session, n_new, manager->observer_userdata);
+}
+
+static void handle_closed(Session *session, PumpReport *report) {
+        bool was_listed = session->state != SESSION_STARTING;
+
+        if (was_listed) {
+                take_counters(session, report);
+                if (session->capture)
+                        capture_closed(session->capture, STEAL_PTR(report->metadata));
+        }
+        if (report->r < 0 && session->run_error.code == ERROR_NONE) {
+                error_move(&session->run_error, &report->error);
+                (void) error_set_errno(&session->run_error, report->r, "Writing the capture failed");
+        }
+        if (session->state == SESSION_ACTIVE)
+                session_set_state(session, SESSION_STOPPING);
+        leave_source(session);
+}
+
+/* The session may be gone afterwards. */
+void session_handle_report(Session *session, PumpReport *report) {
+        switch (report->type) {
+        case PUMP_SINK_READY:
+                handle_ready(session);
+                break;
+        case PUMP_PROGRESS:
+                take_counters(session, report);
+                break;
+        case PUMP_SEGMENT_CLOSED:
+                if (session->capture)
+                        capture_segment_closed(session->capture, &report->segment, session->spec->segments);
+                break;
+        case PUMP_ROTATED:
+                session_answer(session, WAIT_ROTATE, report->r, &report->error, NULL);
+                break;
+        case PUMP_CLEARED:
+                if (report->r >= 0 && session->capture)
+                        capture_cleared(session->capture);
+                session_answer(session, WAIT_CLEAR, report->r, &report->error, NULL);
+                break;
+        case PUMP_SINK_CLOSED:
+                handle_closed(session, report);
+                break;
+        case PUMP_TRACING_LOST:
+        case PUMP_FINISHED:
+                break;
+        }
+}
