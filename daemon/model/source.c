@@ -238,6 +238,8 @@ static void setup_done(Job *base) {
         }
 
         Manager *manager = source->manager;
+        /* So that nobody who hears of the failure finds this source and joins it. */
+        source->state = SOURCE_TEARING_DOWN;
         while ((session = LIST_FIRST(&source->sharers))) {
                 LIST_REMOVE(session, sharers);
                 session->source = NULL;
