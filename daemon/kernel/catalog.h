@@ -12,10 +12,12 @@
 
 int catalog_read(Error *error, EventList *ret);
 
-/* JSON text: system, name, id, print_format, fields as [{name, type, offset, size, signed}]; for a system
- * call's name ("openat") the two events as an array. ERROR_NO_SUCH_EVENT. */
+/* JSON text: system, name, id, print_format, fields as [{name, type, offset, size, signed}], the common ones
+ * first; for a pattern that means several events, such as a system call's name ("openat"), an array of
+ * these. ERROR_NO_SUCH_EVENT; ERROR_INVALID_ARGUMENT for a pattern that means more than 16 of them. */
 int catalog_describe_event(const char *pattern, Error *error, char **ret);
 
 /* Resolves the spec's events and checks everything that only the kernel knows: events exist, filters
- * suit the fields, clock, options and CPUs exist, processes are alive. Changes nothing. */
+ * suit the fields, clock, options and CPUs exist, processes are alive. Changes nothing.
+ * ERROR_NOT_SUPPORTED_BY_KERNEL when system calls are asked for and the kernel has no events for them. */
 int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret);

@@ -1,3 +1,121 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "kernel/formats.h"
+
+#include <errno.h>
+#include <string.h>
+#include <tracefs.h>
+
+#include "core/strv.h"
+#include "kernel/kernel-text.h"
+#include "kernel/tracefs.h"
+
+#define KALLSYMS_PATH "/proc/kallsyms"
+
+static int read_text(const char *path, TraceText *ret) {
+        return kernel_text_read_tracefs(NULL, path, &ret->data, &ret->size);
+}
+
+/* The formats of one system, in the order of their names so that equal kernels give equal heads. */
+static int read_system(const char *system, TraceText **ret, size_t *ret_n) {
+        CLEANUP(strv_freep) char **names = NULL;
+        TraceText *texts;
+        char **listed;
+        size_t n = 0;
+        int r;
+
+        errno = 0;
+        listed = tracefs_system_events(NULL, system);
+        if (!listed)
+                return errno ? -errno : -ENOMEM;
+        r = strv_copy(listed, &names);
+        tracefs_list_free(listed);
+        if (r < 0)
+                return r;
+        strv_sort(names);
+
+        texts = calloc(strv_length(names) + 1, sizeof(*texts));
+        if (!texts)
+                return -ENOMEM;
+        for (size_t i = 0; names && names[i]; i++) {
+                int size = 0;
+                char *text;
+
+                errno = 0;
+                text = tracefs_event_file_read(NULL, system, names[i], "format", &size);
+                if (!text && (errno == ENOENT || errno == ENODEV))
+                        continue; /* Its module was just unloaded. */
+                if (!text) {
+                        r = errno ? -errno : -EIO;
+                        break;
+                }
+                texts[n++] = (TraceText){ .data = text, .size = (size_t) size };
+        }
+
+        /* On failure, too: the caller frees what is there with the formats that hold it. */
+        *ret = texts;
+        *ret_n = n;
+        return r;
+}
+
+static int read_systems(char *const *systems, TraceFormats *formats) {
+        int r;
+
+        formats->systems = calloc(strv_length(systems) + 1, sizeof(*formats->systems));
+        if (!formats->systems)
+                return -ENOMEM;
+        for (size_t i = 0; systems && systems[i]; i++) {
+                TraceSystemFormats *system = &formats->systems[formats->n_systems];
+
+                if (strcmp(systems[i], "ftrace") == 0)
+                        continue;
+                system->system = strdup(systems[i]);
+                if (!system->system)
+                        return -ENOMEM;
+                formats->n_systems++;
+                r = read_system(systems[i], &system->formats, &system->n_formats);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_symbols(TraceText *ret) {
+        int r;
+
+        r = kernel_text_read(KALLSYMS_PATH, &ret->data);
+        if (r < 0)
+                return r;
+        ret->size = strlen(ret->data);
+        return 0;
+}
+
+int formats_collect(char *const *systems, bool symbols, Error *error, TraceFormats **ret) {
+        CLEANUP(trace_formats_unrefp) TraceFormats *formats = NULL;
+        int r;
+
+        r = trace_formats_new(&formats);
+        if (r >= 0)
+                r = read_text("events/header_page", &formats->header_page);
+        if (r >= 0)
+                r = read_text("events/header_event", &formats->header_event);
+        if (r >= 0)
+                r = trace_formats_parse_page_size(formats->header_page.data, &formats->page_size);
+        if (r >= 0)
+                r = read_system("ftrace", &formats->ftrace, &formats->n_ftrace);
+        if (r >= 0)
+                r = read_systems(systems, formats);
+        if (r >= 0)
+                r = read_text("printk_formats", &formats->printk);
+        if (r >= 0 && symbols)
+                r = read_symbols(&formats->kallsyms);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the formats of the kernel's events");
+
+        *ret = STEAL_PTR(formats);
+        return 0;
+}
+
+int formats_read_cmdlines(char **ret) {
+        return tracefs_read_text("saved_cmdlines", ret);
+}

@@ -1,3 +1,254 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "kernel/instance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <tracefs.h>
+
+#include "core/trace-formats.h"
+#include "kernel/cpus.h"
+#include "kernel/instance-private.h"
+#include "kernel/kernel-text.h"
+
+/* How often a new instance may vanish before it is held, see instance_create(). */
+#define CREATE_ATTEMPTS 3
+/* Of paths below an instance that hold a CPU's number. */
+#define CPU_PATH_SIZE 64
+/* The file of a CPU's numbers has some 200 bytes. */
+#define STATS_SIZE 1024
+
+/* Makes the directory and opens the file that holds it: rmdir(2) of an instance is EBUSY while one of its
+ * files is open, so from then on no other daemon's instance_remove_stale() can take it. One that comes in
+ * between makes the opening fail with ENOENT or ENODEV. */
+static int make_and_hold(Instance *instance) {
+        struct tracefs_instance *tracefs;
+        int fd, r;
+
+        tracefs = tracefs_instance_create(instance->name);
+        if (!tracefs)
+                return errno ? -errno : -ENOMEM;
+        if (!tracefs_instance_is_new(tracefs)) {
+                tracefs_instance_free(tracefs);
+                return -EEXIST;
+        }
+        fd = tracefs_instance_file_open(tracefs, "tracing_on", O_RDWR | O_CLOEXEC);
+        if (fd < 0) {
+                r = -errno;
+                if (r != -ENOENT)
+                        (void) tracefs_instance_destroy(tracefs);
+                tracefs_instance_free(tracefs);
+                return r;
+        }
+        instance->tracefs = tracefs;
+        instance->tracing_on_fd = fd;
+        return 0;
+}
+
+static int read_clock(Instance *instance) {
+        char *clock = tracefs_get_clock(instance->tracefs);
+
+        if (!clock)
+                return errno ? -errno : -EIO;
+        free(instance->clock);
+        instance->clock = clock;
+        return 0;
+}
+
+int instance_read_buffer_size(Instance *instance) {
+        ssize_t kilobytes;
+
+        /* Of one CPU, since the file for all of them says "X" when they differ. */
+        errno = 0;
+        kilobytes = tracefs_instance_get_buffer_size(instance->tracefs, (int) instance->cpus.cpus[0]);
+        if (kilobytes <= 0)
+                return errno ? -errno : -EIO;
+        instance->buffer_size = (uint64_t) kilobytes << 10;
+        return 0;
+}
+
+/* What stays as it is, and the present state of what instance_configure() may change. */
+static int read_properties(Instance *instance, Error *error) {
+        CLEANUP_FREE char *header_page = NULL;
+        int r;
+
+        r = cpus_possible(error, &instance->cpus);
+        if (r < 0)
+                return r;
+        r = read_clock(instance);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the clock of %s", instance->name);
+        r = instance_read_buffer_size(instance);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the buffer size of %s", instance->name);
+        r = kernel_text_read_tracefs(instance->tracefs, "events/header_page", &header_page, NULL);
+        if (r >= 0)
+                r = trace_formats_parse_page_size(header_page, &instance->page_size);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the page size of %s", instance->name);
+        return 0;
+}
+
+int instance_create(const char *name, Error *error, Instance **ret) {
+        Instance *instance;
+        int r;
+
+        instance = calloc(1, sizeof(*instance));
+        if (!instance)
+                return error_set_errno(error, -ENOMEM, "Cannot make an instance");
+        instance->tracing_on_fd = -1;
+        if (asprintf(&instance->name, INSTANCE_PREFIX "%s", name) < 0) {
+                free(instance);
+                return error_set_errno(error, -ENOMEM, "Cannot make an instance");
+        }
+
+        for (unsigned attempt = 1;; attempt++) {
+                r = make_and_hold(instance);
+                if (r >= 0 || (r != -ENOENT && r != -ENODEV) || attempt == CREATE_ATTEMPTS)
+                        break;
+        }
+        if (r < 0) {
+                if (r == -EEXIST)
+                        r = error_set(error, ERROR_BUSY, "The kernel already has a trace instance %s",
+                                      instance->name);
+                else
+                        r = error_set_errno(error, r, "Cannot make the trace instance %s", instance->name);
+                instance_free(instance);
+                return r;
+        }
+
+        /* The kernel makes instances with tracing on. */
+        r = instance_set_tracing(instance, false, error);
+        if (r >= 0)
+                r = read_properties(instance, error);
+        if (r < 0) {
+                (void) instance_destroy(instance);
+                return r;
+        }
+        *ret = instance;
+        return 0;
+}
+
+void instance_free(Instance *instance) {
+        if (!instance)
+                return;
+        closep(&instance->tracing_on_fd);
+        if (instance->tracefs)
+                tracefs_instance_free(instance->tracefs);
+        cpu_list_clear(&instance->cpus);
+        free(instance->clock);
+        free(instance->name);
+        free(instance);
+}
+
+int instance_destroy(Instance *instance) {
+        int r = 0;
+
+        closep(&instance->tracing_on_fd);
+        instance->tracing_on_fd = -1;
+        if (tracefs_instance_destroy(instance->tracefs) < 0)
+                r = errno ? -errno : -EIO;
+        instance_free(instance);
+        return r;
+}
+
+int instance_set_tracing(Instance *instance, bool on, Error *error) {
+        int r;
+
+        r = on ? tracefs_trace_on_fd(instance->tracing_on_fd) : tracefs_trace_off_fd(instance->tracing_on_fd);
+        if (r < 0)
+                return error_set_errno(error, -errno, "Cannot switch tracing %s in %s", on ? "on" : "off",
+                                       instance->name);
+        return 0;
+}
+
+bool instance_is_tracing(Instance *instance) {
+        char state;
+
+        /* Removed with a lazy unmount of tracefs or the like, the file is still readable or gives ENODEV. */
+        return pread(instance->tracing_on_fd, &state, 1, 0) == 1 && state == '1';
+}
+
+const char *instance_name(const Instance *instance) {
+        return instance->name;
+}
+
+const char *instance_clock(const Instance *instance) {
+        return instance->clock;
+}
+
+const CpuList *instance_cpus(const Instance *instance) {
+        return &instance->cpus;
+}
+
+uint64_t instance_buffer_size(const Instance *instance) {
+        return instance->buffer_size;
+}
+
+uint32_t instance_page_size(const Instance *instance) {
+        return instance->page_size;
+}
+
+static int open_cpu_file(Instance *instance, unsigned cpu, const char *file, int flags, int *ret) {
+        char path[CPU_PATH_SIZE];
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "per_cpu/cpu%u/%s", cpu, file);
+        fd = tracefs_instance_file_open(instance->tracefs, path, flags);
+        if (fd < 0)
+                return -errno;
+        *ret = fd;
+        return 0;
+}
+
+int instance_open_raw(Instance *instance, unsigned cpu, int *ret) {
+        return open_cpu_file(instance, cpu, "trace_pipe_raw", O_RDONLY | O_NONBLOCK | O_CLOEXEC, ret);
+}
+
+int instance_open_stats(Instance *instance, unsigned cpu, int *ret) {
+        return open_cpu_file(instance, cpu, "stats", O_RDONLY | O_CLOEXEC, ret);
+}
+
+int instance_read_stats(int fd, BufferStats *ret) {
+        char text[STATS_SIZE];
+        ssize_t n;
+
+        /* The kernel makes the text anew at each read from the start. */
+        n = pread(fd, text, sizeof(text) - 1, 0);
+        if (n < 0)
+                return -errno;
+        text[n] = '\0';
+        return buffer_stats_parse(text, ret);
+}
+
+int instance_remove_stale(unsigned *ret_n_removed) {
+        unsigned n_removed = 0;
+        int r = 0;
+        char **names;
+
+        errno = 0;
+        names = tracefs_instances("^" INSTANCE_PREFIX);
+        if (!names)
+                return errno ? -errno : -ENOMEM;
+        for (size_t i = 0; names[i]; i++) {
+                struct tracefs_instance *stale = tracefs_instance_alloc(NULL, names[i]);
+
+                if (!stale) {
+                        r = -ENOMEM;
+                        break;
+                }
+                if (tracefs_instance_destroy(stale) >= 0)
+                        n_removed++;
+                else if (errno != EBUSY && errno != ENOENT)
+                        r = -errno; /* The others are still tried. */
+                tracefs_instance_free(stale);
+        }
+        tracefs_list_free(names);
+
+        if (r < 0)
+                return r;
+        *ret_n_removed = n_removed;
+        return 0;
+}

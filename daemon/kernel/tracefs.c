@@ -1,3 +1,74 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "kernel/tracefs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <tracefs.h>
+
+#include "core/strv.h"
+#include "kernel/kernel-text.h"
+
+int tracefs_ensure(Error *error) {
+        const char *path = NULL;
+
+        if (tracefs_tracing_dir_is_mounted(true, &path) < 0)
+                return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL, "tracefs is not mounted and cannot be: %s",
+                                 strerror(errno));
+        if (!tracefs_dir_exists(NULL, "instances"))
+                return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
+                                 "%s has no trace instances: the kernel is older than 3.10 or built without tracing",
+                                 path);
+        return 0;
+}
+
+int tracefs_read_text(const char *path, char **ret) {
+        return kernel_text_read_tracefs(NULL, path, ret, NULL);
+}
+
+static int list_words(const char *path, const char *separators, char ***ret) {
+        CLEANUP_FREE char *text = NULL;
+        int r;
+
+        r = tracefs_read_text(path, &text);
+        if (r < 0)
+                return r;
+        return strv_split(text, separators, ret);
+}
+
+int tracefs_list_tracers(char ***ret) {
+        return list_words("available_tracers", " \n", ret);
+}
+
+int tracefs_list_clocks(char ***ret) {
+        return list_words("trace_clock", "[] \n", ret);
+}
+
+int tracefs_list_options(char ***ret) {
+        CLEANUP_FREE char *path = NULL;
+        CLEANUP_CLOSEDIR DIR *dir = NULL;
+        CLEANUP(strv_freep) char **options = NULL;
+        struct dirent *entry;
+        int r;
+
+        /* The directory and not trace_options, which has the options of the current tracer only and
+         * says "nofoo" for what is off. libtracefs knows the options of its own time. */
+        path = tracefs_get_tracing_file("options");
+        if (!path)
+                return -ENOMEM;
+        dir = opendir(path);
+        if (!dir)
+                return -errno;
+        while ((entry = readdir(dir))) {
+                if (entry->d_name[0] == '.')
+                        continue;
+                r = strv_append(&options, entry->d_name);
+                if (r < 0)
+                        return r;
+        }
+
+        strv_sort(options);
+        *ret = STEAL_PTR(options);
+        return 0;
+}

@@ -15,4 +15,5 @@ int tracefs_read_text(const char *path, char **ret);
 /* Word lists, in the kernel's order. `trace_clock` marks the present one with brackets: they are taken off. */
 int tracefs_list_tracers(char ***ret);
 int tracefs_list_clocks(char ***ret);
+/* Without "no" and sorted by name, those of all tracers among them. NULL when there is none. */
 int tracefs_list_options(char ***ret);

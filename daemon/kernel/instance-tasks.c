@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The pid filter of an instance (set_event_pid). What it must never be is empty, since the kernel takes
+ * that for "no filter".
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <tracefs.h>
+
+#include "kernel/instance-private.h"
+#include "kernel/process.h"
+
+/* A number that no task has or will have: tasks are numbered below PID_MAX_LIMIT, which is at most this
+ * (include/linux/threads.h), while the pid filter takes numbers below 2^30 (kernel/trace/pid_list.h, 5.16). */
+#define PID_OF_NOBODY 4194304
+
+/* How often the tasks are listed again to find those that came between listing and filtering. */
+#define LIST_ATTEMPTS 8
+
+typedef struct TaskList {
+        pid_t *tasks; /* sorted */
+        size_t n_tasks;
+} TaskList;
+
+static void task_list_clear(TaskList *list) {
+        free(list->tasks);
+        *list = (TaskList){ 0 };
+}
+
+static int compare_pids(const void *a, const void *b) {
+        pid_t left = *(const pid_t *) a, right = *(const pid_t *) b;
+
+        return (left > right) - (left < right);
+}
+
+static bool task_list_contains(const TaskList *list, pid_t task) {
+        return list->n_tasks > 0 &&
+               bsearch(&task, list->tasks, list->n_tasks, sizeof(*list->tasks), compare_pids) != NULL;
+}
+
+static int task_list_add(TaskList *list, const pid_t *tasks, size_t n_tasks) {
+        pid_t *larger;
+
+        if (n_tasks == 0)
+                return 0;
+        larger = reallocarray(list->tasks, list->n_tasks + n_tasks, sizeof(*larger));
+        if (!larger)
+                return -ENOMEM;
+        memcpy(larger + list->n_tasks, tasks, n_tasks * sizeof(*tasks));
+        list->tasks = larger;
+        list->n_tasks += n_tasks;
+        qsort(list->tasks, list->n_tasks, sizeof(*list->tasks), compare_pids);
+        return 0;
+}
+
+/* Appends to the pid filter, in one write: each one but the first costs a grace period (35 ms). The kernel
+ * takes the text word by word and so has no limit on its length (trace_pid_write(), trace.c). */
+static int write_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks) {
+        CLEANUP_FREE char *text = NULL;
+        size_t length = 0;
+        FILE *stream;
+        int n;
+
+        stream = open_memstream(&text, &length);
+        if (!stream)
+                return -errno;
+        for (size_t i = 0; i < n_tasks; i++)
+                (void) fprintf(stream, "%d ", tasks[i]);
+        if (fclose(stream) != 0)
+                return -ENOMEM;
+
+        n = tracefs_instance_file_append(instance->tracefs, "set_event_pid", text);
+        if (n < 0)
+                return -errno;
+        return (size_t) n < length ? -EIO : 0;
+}
+
+int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error) {
+        int r;
+
+        /* It would begin to keep out everybody else. */
+        if (!instance->has_processes)
+                return error_set(error, ERROR_WRONG_STATE, "%s traces all processes", instance->name);
+        if (n_tasks == 0)
+                return 0;
+        r = write_tasks(instance, tasks, n_tasks);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot add to the pid filter of %s", instance->name);
+        return 0;
+}
+
+static int add_process(pid_t pid, bool children, Error *error, TaskList *list) {
+        CLEANUP_FREE pid_t *tasks = NULL;
+        size_t n_tasks = 0;
+        int r;
+
+        r = process_list_tasks(pid, children, error, &tasks, &n_tasks);
+        if (r < 0)
+                return r;
+        r = task_list_add(list, tasks, n_tasks);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot list the tasks of process %d", pid);
+        return 0;
+}
+
+static int add_pidfd(int pidfd, bool children, Error *error, TaskList *list) {
+        CLEANUP(task_list_clear) TaskList tasks = { 0 };
+        pid_t pid;
+        int r;
+
+        r = process_from_pidfd(pidfd, error, &pid);
+        if (r >= 0)
+                r = add_process(pid, children, error, &tasks);
+        /* Still there, so that the number has not passed to another process meanwhile. */
+        if (r >= 0)
+                r = process_from_pidfd(pidfd, error, &pid);
+        if (r < 0)
+                return r;
+        r = task_list_add(list, tasks.tasks, tasks.n_tasks);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot list the tasks of process %d", pid);
+        return 0;
+}
+
+/* The tasks of the processes in the spec, as far as they are not in `known`. A process that is gone is a
+ * failure only as long as nothing is known. */
+static int list_new_tasks(const Spec *spec, const TaskList *known, Error *error, TaskList *ret) {
+        CLEANUP(task_list_clear) TaskList list = { 0 };
+        size_t n_new = 0;
+
+        for (size_t i = 0; i < spec->n_pids + spec->n_pidfds; i++) {
+                CLEANUP(error_clear) Error reason = ERROR_INIT;
+                int r;
+
+                if (i < spec->n_pids)
+                        r = add_process(spec->pids[i], spec->children, &reason, &list);
+                else
+                        r = add_pidfd(spec->pidfds[i - spec->n_pids], spec->children, &reason, &list);
+                if (r >= 0 || (known->n_tasks > 0 && reason.code == ERROR_NO_SUCH_PROCESS))
+                        continue;
+                if (error)
+                        error_move(error, &reason);
+                return r;
+        }
+
+        for (size_t i = 0; i < list.n_tasks; i++)
+                if (!task_list_contains(known, list.tasks[i]) && (i == 0 || list.tasks[i] != list.tasks[i - 1]))
+                        list.tasks[n_new++] = list.tasks[i];
+        list.n_tasks = n_new;
+        *ret = list;
+        list = (TaskList){ 0 };
+        return 0;
+}
+
+static int filter_nobody(Instance *instance, Error *error) {
+        const pid_t nobody = PID_OF_NOBODY;
+        int r;
+
+        r = write_tasks(instance, &nobody, 1);
+        if (r == -EINVAL || r == -EPERM)
+                return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
+                                 "A session that has no process to begin with needs Linux 5.16 or later");
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot set the pid filter of %s", instance->name);
+        return 0;
+}
+
+int instance_configure_processes(Instance *instance, const Spec *spec, Error *error) {
+        CLEANUP(task_list_clear) TaskList known = { 0 };
+        int r;
+
+        if (!spec_has_processes(spec))
+                return 0;
+        if (spec->n_pids + spec->n_pidfds == 0) {
+                r = filter_nobody(instance, error);
+                if (r < 0)
+                        return r;
+        }
+        instance->has_processes = true;
+
+        /* The kernel follows the children of the tasks that it knows, not those of a task that was forked
+         * after we had looked: look again until there are no more. */
+        for (unsigned attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
+                CLEANUP(task_list_clear) TaskList added = { 0 };
+
+                r = list_new_tasks(spec, &known, error, &added);
+                if (r < 0)
+                        return r;
+                if (added.n_tasks == 0)
+                        break;
+                r = instance_add_tasks(instance, added.tasks, added.n_tasks, error);
+                if (r >= 0)
+                        r = task_list_add(&known, added.tasks, added.n_tasks);
+                if (r < 0)
+                        return error_set_errno(error, r, "Cannot set the pid filter of %s", instance->name);
+        }
+        return 0;
+}
