@@ -2,8 +2,10 @@
 """Fixtures of all Python tests: a private bus, a polkit (mock or real) and the daemon on it, one each a test."""
 
 import pathlib
+import shutil
 import signal
 import sys
+import tempfile
 
 import pytest
 
@@ -33,11 +35,8 @@ def time_limit(request):
 
 
 @pytest.fixture
-def folder(tmp_path_factory):
+def folder():
     """A folder that other users can reach, unlike tmp_path."""
-    import shutil
-    import tempfile
-
     path = pathlib.Path(tempfile.mkdtemp(prefix="ktraced-test-"))
     path.chmod(0o755)
     yield path
@@ -87,13 +86,13 @@ def no_instance_left():
 
 @pytest.fixture
 def start_daemon(bus, folder, no_instance_left):
-    """A function that starts daemons; they are stopped, and judged, when the test is over."""
+    """A function that starts daemons, one after another on the same store; they are stopped, and judged, when the
+    test is over."""
     started = []
 
     def start(**arguments):
         daemon_folder = folder / "daemon"
         daemon_folder.mkdir(exist_ok=True)
-        (daemon_folder / "notify").unlink(missing_ok=True)
         new = daemon_module.Daemon(bus, daemon_folder, **arguments)
         started.append(new)
         return new

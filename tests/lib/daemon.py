@@ -176,7 +176,8 @@ class Daemon:
         self.profiles.mkdir(exist_ok=True)
         self.settings_file.write_text(json.dumps(settings or {}))
         self.log_file = folder / "ktraced.log"
-        self.notify = NotifySocket(folder / "notify")
+        number = len(list(folder.glob("notify-*")))
+        self.notify = NotifySocket(folder / f"notify-{number}")
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [KTRACED, *self.arguments(), *arguments],

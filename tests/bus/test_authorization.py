@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who may call what: each method of the introspection data against a polkit that says no, asks, hangs or is not there."""
+
+import os
+import threading
+import time
+
+import pytest
+from gi.repository import GLib
+
+from daemon import MANAGER, NOBODY, SESSION, BusError
+from interfaces import ACTIONS, ARGUMENTS, QUERY, SPEC, Things, methods
+from system_bus import wait_until
+
+DENIED = "org.freedesktop.DBus.Error.AccessDenied"
+INTERACTIVE = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
+TIMED_OUT = "org.freedesktop.DBus.Error.TimedOut"
+QUOTA = "org.ktraced1.Error.QuotaExceeded"
+
+
+@pytest.fixture
+def pidfd():
+    fd = os.pidfd_open(os.getpid())
+    yield fd
+    os.close(fd)
+
+
+@pytest.fixture
+def things(root):
+    things = Things(root)
+    yield things
+    for row in root.manager("ListSessions"):
+        root.session(row[5], "Remove")
+
+
+def action_of(interface, method):
+    return ACTIONS.get((interface, method), QUERY)
+
+
+def refused(name, things, client, interface, method, pidfd, **more):
+    """The message of the refusal, after seeing that nothing changed."""
+    before = things.state()
+    with pytest.raises(BusError) as caught:
+        things.call(client, interface, method, pidfd, **more)
+    assert caught.value.name == name, caught.value
+    assert things.state() == before
+    return caught.value.message
+
+
+def test_every_method_is_covered():
+    assert set(methods()) == set(ARGUMENTS)
+
+
+@pytest.mark.parametrize("interface,method", methods())
+def test_no_means_access_denied(polkit, things, nobody, pidfd, interface, method):
+    polkit.mode = "no"
+    polkit.forget()
+    refused(DENIED, things, nobody, interface, method, pidfd)
+    check = polkit.checks[-1]
+    assert len(polkit.checks) == 1
+    assert check.action == action_of(interface, method)
+    assert check.subject == ("system-bus-name", {"name": nobody.connection.get_unique_name()})
+    assert not check.interactive
+
+
+@pytest.mark.parametrize("interface,method", methods())
+def test_without_polkit_only_root_may(things, nobody, pidfd, interface, method):
+    message = refused(DENIED, things, nobody, interface, method, pidfd)
+    assert "polkit" in message.lower(), message
+
+
+@pytest.mark.parametrize("interface,method", methods())
+def test_challenge_without_leave_to_ask(polkit, things, nobody, pidfd, interface, method):
+    polkit.mode = "challenge"
+    polkit.forget()
+    refused(INTERACTIVE, things, nobody, interface, method, pidfd)
+    assert not polkit.checks[-1].interactive
+
+
+@pytest.mark.parametrize("interface,method", methods())
+def test_yes_means_yes(polkit, things, nobody, pidfd, interface, method):
+    """The session "things" runs, so that Start is refused, but by its state and no longer by polkit."""
+    polkit.forget()
+    if (interface, method) == (SESSION, "Start"):
+        with pytest.raises(BusError) as caught:
+            things.call(nobody, interface, method, pidfd)
+        assert caught.value.name == "org.ktraced1.Error.WrongState"
+    else:
+        reply = things.call(nobody, interface, method, pidfd)
+        if method == "Open":
+            os.close(reply)
+    assert [check.action for check in polkit.checks] == [action_of(interface, method)]
+
+
+@pytest.mark.parametrize("interface,method", methods())
+def test_root_is_not_asked_about(polkit, things, root, pidfd, interface, method):
+    polkit.mode = "no"
+    if (interface, method) != (SESSION, "Start"):
+        reply = things.call(root, interface, method, pidfd)
+        if method == "Open":
+            os.close(reply)
+    assert polkit.checks == []
+
+
+@pytest.mark.settings(authorization_timeout="300ms")
+@pytest.mark.parametrize("interface,method", methods())
+def test_hanging_polkit_times_out(polkit, things, nobody, pidfd, interface, method):
+    polkit.mode = "hang"
+    before = time.monotonic()
+    refused(TIMED_OUT, things, nobody, interface, method, pidfd)
+    assert 0.25 < time.monotonic() - before < 5
+    check = polkit.checks[-1]
+    assert check.cancellation_id
+    wait_until(lambda: check.cancellation_id in polkit.cancelled, "no CancelCheckAuthorization was sent")
+    # The answer that comes too late must do nothing.
+    before = things.state()
+    polkit.answer_pending("yes")
+    assert things.root.manager("Describe")
+    assert things.state() == before
+
+
+def test_failing_polkit_denies(polkit, things, nobody, pidfd):
+    polkit.mode = "error"
+    refused(DENIED, things, nobody, MANAGER, "StartSession", pidfd)
+
+
+def test_interactive_flag_is_passed_on(polkit, nobody):
+    nobody.create("one", {"events": ["sched:sched_switch"]}, interactive=True)
+    nobody.create("two", {"events": ["sched:sched_switch"]})
+    assert [check.interactive for check in polkit.checks] == [True, False]
+
+
+def test_details_tell_polkit_what_is_asked_for(polkit, nobody):
+    nobody.create("details", {"events": ["sched:sched_switch", "syscalls"], "pids": [1]})
+    details = polkit.checks[-1].details
+    assert details["session"] == "details"
+    assert "sched:sched_switch" in details["events"] and "syscalls" in details["events"]
+    assert details["scope"] == "system"
+
+
+def test_each_power_is_asked_for(polkit, nobody):
+    """The kernel's symbols and stack traces take actions of their own, and one no is enough."""
+    nobody.create("powers", {"events": ["sched:sched_switch"], "symbols": True, "options": ["stacktrace"]})
+    asked = {check.action for check in polkit.checks}
+    assert asked == {"org.ktraced1.trace-system", "org.ktraced1.kernel-addresses", "org.ktraced1.trace-functions"}
+    for action in asked:
+        polkit.actions = {action: "no"}
+        with pytest.raises(BusError) as caught:
+            nobody.create("refused", {"events": ["sched:sched_switch"], "symbols": True, "options": ["stacktrace"]})
+        assert caught.value.name == DENIED
+    assert len(nobody.manager("ListSessions")) == 1
+
+
+def test_no_answer_is_remembered(polkit, nobody):
+    nobody.create("first", {"events": ["sched:sched_switch"]})
+    polkit.mode = "no"
+    with pytest.raises(BusError) as caught:
+        nobody.create("second", {"events": ["sched:sched_switch"]})
+    assert caught.value.name == DENIED
+
+
+def test_owners_need_no_action_for_what_is_theirs(polkit, nobody, pidfd):
+    session = nobody.create("own", {"events": ["sched:sched_process_exit"], "pids": [1]})
+    polkit.mode = "no"
+    polkit.forget()
+    nobody.session(session, "Start")
+    nobody.session(session, "AddProcess", "(h)", 0, fds=[pidfd])
+    nobody.session(session, "Rotate")
+    nobody.session(session, "Clear")
+    assert nobody.describe(session)["owner"] == NOBODY
+    nobody.session(session, "Stop")
+    capture = nobody.capture_of(session)
+    assert nobody.describe(capture)["owner"] == NOBODY
+    os.close(nobody.capture(capture, "Open", "(u)", 0))
+    nobody.capture(capture, "Delete")
+    nobody.session(session, "Remove")
+    assert polkit.checks == []
+
+
+def test_names_are_for_those_who_may_see_them(polkit, root, nobody):
+    root.create("secret-name", {"events": ["sched:sched_switch"]})
+    nobody.create("public-name", {"events": ["sched:sched_switch"]})
+    names = {row[2]: row[1] for row in nobody.manager("ListSessions")}
+    assert names == {0: "", NOBODY: "public-name"}
+    assert {row[1] for row in root.manager("ListSessions")} == {"secret-name", "public-name"}
+
+
+def call_later(client, results, name):
+    """Begins a CreateSession whose outcome is appended to `results`."""
+
+    def run():
+        try:
+            results.append(client.create(name, {"events": ["sched:sched_switch"]}))
+        except BusError as error:
+            results.append(error.name)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_late_yes_is_taken(polkit, nobody):
+    polkit.mode = "hang"
+    results = []
+    thread = call_later(nobody, results, "late")
+    wait_until(lambda: polkit.pending, "polkit was not asked")
+    assert results == []
+    polkit.answer_pending("yes")
+    thread.join(10)
+    assert results[0].startswith("/org/ktraced1/session/")
+
+
+def test_nothing_is_done_for_a_client_that_left(polkit, daemon, root):
+    """Its check is cancelled, and a yes that comes all the same makes no session."""
+    polkit.mode = "hang"
+    client = daemon.client(NOBODY)
+    client.connection.call(
+        "org.ktraced1",
+        "/org/ktraced1",
+        MANAGER,
+        "StartSession",
+        GLib.Variant("(sa{sv})", ("gone", SPEC)),
+        None,
+        0,
+        -1,
+        None,
+        None,
+        None,
+    )
+    client.connection.flush_sync(None)
+    wait_until(lambda: polkit.pending, "polkit was not asked")
+    client.close()
+    wait_until(lambda: polkit.cancelled, "the check was not cancelled")
+    assert polkit.cancelled == [polkit.checks[0].cancellation_id]
+    polkit.answer_pending("yes")
+    assert root.manager("ListSessions") == []
+
+
+@pytest.mark.settings(authorizations_max=3, authorizations_per_user_max=2)
+def test_pending_checks_are_capped_per_user_and_in_all(polkit, daemon):
+    polkit.mode = "hang"
+    clients = [daemon.client(uid) for uid in [NOBODY, NOBODY, NOBODY, NOBODY - 1, NOBODY - 2]]
+    results = [[] for _ in clients]
+    threads = []
+    for number, client in enumerate(clients):
+        threads.append(call_later(client, results[number], f"cap-{number}"))
+        wait_until(
+            lambda: len(polkit.pending) + sum(map(len, results)) == len(threads), "the call was neither asked nor refused"
+        )
+    assert results[2] == [QUOTA], "the third of one user"
+    assert results[4] == [QUOTA], "the fourth in all"
+    assert len(polkit.pending) == 3
+    polkit.answer_pending("no")
+    for thread in threads:
+        thread.join(10)
+    assert [results[n] for n in (0, 1, 3)] == [[DENIED]] * 3
+    polkit.mode = "yes"
+    assert clients[0].create("again", {"events": ["sched:sched_switch"]})
+    for client in clients:
+        client.close()
+
+
+def test_session_that_goes_while_polkit_thinks(polkit, root, nobody):
+    """Everything is looked up again after the answer."""
+    session = root.create("goes", {"events": ["sched:sched_switch"]})
+    polkit.mode = "hang"
+    outcome = []
+
+    def run():
+        try:
+            nobody.session(session, "Start")
+        except BusError as error:
+            outcome.append(error.name)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_until(lambda: polkit.pending, "polkit was not asked")
+    root.session(session, "Remove")
+    polkit.answer_pending("yes")
+    thread.join(10)
+    assert outcome[0] in ("org.ktraced1.Error.NoSuchSession", "org.freedesktop.DBus.Error.UnknownObject")
+
+
+@pytest.mark.parametrize("path", ["/org/ktraced1", "/org/freedesktop/LogControl1"])
+def test_properties_are_not_for_everyone_to_set(polkit, root, nobody, path):
+    interface = "org.freedesktop.LogControl1" if "LogControl" in path else MANAGER
+    name = "LogLevel" if "LogControl" in path else "Version"
+    parameters = GLib.Variant("(ssv)", (interface, name, GLib.Variant("s", "debug")))
+    before = root.get(path, interface, name)
+    with pytest.raises(BusError) as caught:
+        nobody.call(path, "org.freedesktop.DBus.Properties", "Set", parameters)
+    assert caught.value.name in (DENIED, "org.freedesktop.DBus.Error.PropertyReadOnly")
+    assert root.get(path, interface, name) == before

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The interfaces as dbus/*.xml describes them, and arguments with which each method can be called."""
+
+from gi.repository import Gio, GLib
+
+from daemon import CAPTURE, MANAGER, ROOT, SESSION
+from system_bus import SOURCE
+
+SPEC = {"events": GLib.Variant("as", ["sched:sched_switch"])}
+
+# Valid arguments for each method, as a function of the things there are (see Things).
+ARGUMENTS = {
+    (MANAGER, "CreateSession"): lambda things: ("(sa{sv})", ("mine", SPEC)),
+    (MANAGER, "StartSession"): lambda things: ("(sa{sv})", ("mine", SPEC)),
+    (MANAGER, "GetSession"): lambda things: ("(s)", (things.session_id,)),
+    (MANAGER, "ListSessions"): lambda things: None,
+    (MANAGER, "ListCaptures"): lambda things: ("(a{sv})", ({},)),
+    (MANAGER, "GetCapture"): lambda things: ("(s)", (things.capture_id,)),
+    (MANAGER, "ListEvents"): lambda things: ("(s)", ("sched:*",)),
+    (MANAGER, "DescribeEvent"): lambda things: ("(s)", ("sched:sched_switch",)),
+    (MANAGER, "ListTracers"): lambda things: None,
+    (MANAGER, "ListProfiles"): lambda things: None,
+    (MANAGER, "DescribeProfile"): lambda things: ("(s)", ("sched-latency",)),
+    (MANAGER, "Capabilities"): lambda things: None,
+    (MANAGER, "Describe"): lambda things: None,
+    (MANAGER, "Reload"): lambda things: None,
+    (SESSION, "Start"): lambda things: None,
+    (SESSION, "Stop"): lambda things: None,
+    (SESSION, "Rotate"): lambda things: None,
+    (SESSION, "Clear"): lambda things: None,
+    (SESSION, "Remove"): lambda things: None,
+    (SESSION, "AddProcess"): lambda things: ("(h)", (0,)),
+    (SESSION, "Describe"): lambda things: None,
+    (CAPTURE, "Describe"): lambda things: None,
+    (CAPTURE, "Open"): lambda things: ("(u)", (0,)),
+    (CAPTURE, "Delete"): lambda things: None,
+}
+
+# The polkit action of each method for a caller who owns nothing.
+ACTIONS = {
+    (MANAGER, "CreateSession"): "org.ktraced1.trace-system",
+    (MANAGER, "StartSession"): "org.ktraced1.trace-system",
+    (MANAGER, "Reload"): "org.ktraced1.manage-daemon",
+    (SESSION, "Start"): "org.ktraced1.manage-sessions",
+    (SESSION, "Stop"): "org.ktraced1.manage-sessions",
+    (SESSION, "Rotate"): "org.ktraced1.manage-sessions",
+    (SESSION, "Clear"): "org.ktraced1.manage-sessions",
+    (SESSION, "Remove"): "org.ktraced1.manage-sessions",
+    (SESSION, "AddProcess"): "org.ktraced1.manage-sessions",
+    (SESSION, "Describe"): "org.ktraced1.read-captures",
+    (CAPTURE, "Describe"): "org.ktraced1.read-captures",
+    (CAPTURE, "Open"): "org.ktraced1.read-captures",
+    (CAPTURE, "Delete"): "org.ktraced1.manage-captures",
+}
+QUERY = "org.ktraced1.query"
+
+
+def described():
+    """Interface name -> Gio.DBusInterfaceInfo, from dbus/*.xml."""
+    found = {}
+    for name in [MANAGER, SESSION, CAPTURE]:
+        info = Gio.DBusNodeInfo.new_for_xml((SOURCE / "dbus" / f"{name}.xml").read_text())
+        found[name] = info.lookup_interface(name)
+    return found
+
+
+def methods():
+    """All (interface, method) pairs that dbus/*.xml has."""
+    return [(name, method.name) for name, info in described().items() for method in info.methods]
+
+
+def members(info):
+    """A comparable form of an interface: methods, signals and properties with names and types."""
+    annotations = {p.name: sorted((a.key, a.value) for a in p.annotations) for p in info.properties}
+    return {
+        "methods": {m.name: [(a.name, a.signature) for a in [*m.in_args, *m.out_args]] for m in info.methods},
+        "n_in": {m.name: len(m.in_args) for m in info.methods},
+        "signals": {s.name: [(a.name, a.signature) for a in s.args] for s in info.signals},
+        "properties": {p.name: (p.signature, int(p.flags), annotations[p.name]) for p in info.properties},
+    }
+
+
+class Things:
+    """A running session of root's, and a complete capture of root's, for calls that need an object."""
+
+    def __init__(self, root):
+        self.root = root
+        done = root.start("things-done", {"events": ["sched:sched_process_exit"]})
+        root.session(done, "Stop")
+        self.capture = root.capture_of(done)
+        self.capture_id = root.get(self.capture, CAPTURE, "Id")
+        root.session(done, "Remove")
+        self.session = root.start("things", {"events": ["sched:sched_process_exit"], "pids": [1]})
+        self.session_id = root.get(self.session, SESSION, "Id")
+
+    def path(self, interface):
+        return {MANAGER: ROOT, SESSION: self.session, CAPTURE: self.capture}[interface]
+
+    def state(self):
+        """What a refused call must not have changed."""
+        return (
+            sorted(self.root.manager("ListSessions")),
+            sorted((row[0], row[4], row[9]) for row in self.root.manager("ListCaptures", "(a{sv})", {})),
+            self.root.describe(self.session)["state"],
+        )
+
+    def call(self, client, interface, method, pidfd, **more):
+        arguments = ARGUMENTS[interface, method](self)
+        parameters = arguments and GLib.Variant(*arguments)
+        fds = (pidfd,) if method == "AddProcess" else ()
+        return client.call(self.path(interface), interface, method, parameters, fds=fds, **more)
