@@ -13,6 +13,9 @@
  * the caller. Keys that only the bus can carry are refused. */
 int spec_set_from_json(Spec *spec, struct json_object *object, bool (*skip)(const char *key), Error *error);
 
-/* All keys that were given, without descriptors (pidfds and output appear as their number). The caller
- * owns the result. */
+/* Sets the one key `name` from `member` (NULL is JSON's null). */
+int spec_set_member_from_json(Spec *spec, const char *name, struct json_object *member, Error *error);
+
+/* All keys that were given, without descriptors: pidfds and output appear as how many there are. The
+ * caller owns the result. */
 int spec_to_json(const Spec *spec, struct json_object **ret);

@@ -141,7 +141,9 @@ typedef struct Spec {
 /* Names and types; the bus reader uses them to enter a variant. */
 const char *spec_key_name(SpecKey key);
 SpecType spec_key_type(SpecKey key);
-/* -1 with ERROR_INVALID_ARGUMENT that names the key when there is none. */
+/* What a client would call the type, for messages: "a list of strings". */
+const char *spec_type_describe(SpecType type);
+/* ERROR_INVALID_ARGUMENT names the key when there is none of that name, and the nearest that exists. */
 int spec_key_from_name(const char *name, Error *error, SpecKey *ret);
 
 int spec_new(Spec **ret);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What follows from a whole spec: is it consistent, whom may it share a source with, what must the caller
+ * be allowed to do. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/spec-options.h"
+#include "core/spec.h"
+
+static bool is_given(const Spec *spec, SpecKey key) {
+        return spec->given & (1U << key);
+}
+
+/* Merging appends: the limits hold for the result, too. */
+static int check_counts(const Spec *spec, Error *error) {
+        const struct {
+                SpecKey key;
+                size_t n, max;
+        } lists[] = {
+                { SPEC_EVENTS, strv_length(spec->events), SPEC_EVENTS_MAX },
+                { SPEC_FILTERS, spec->n_filters, SPEC_FILTERS_MAX },
+                { SPEC_PIDS, spec->n_pids, SPEC_PIDS_MAX },
+                { SPEC_PIDFDS, spec->n_pidfds, SPEC_PIDFDS_MAX },
+                { SPEC_OPTIONS, strv_length(spec->options), SPEC_OPTIONS_MAX },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                if (lists[i].n > lists[i].max)
+                        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: %zu entries, at most %zu are taken",
+                                         spec_key_name(lists[i].key), lists[i].n, lists[i].max);
+        return 0;
+}
+
+int spec_validate(const Spec *spec, Error *error) {
+        static const SpecKey rotation[] = { SPEC_SEGMENT_SIZE, SPEC_SEGMENT_AGE, SPEC_SEGMENTS };
+        int r = check_counts(spec, error);
+
+        if (r < 0)
+                return r;
+        if (strv_length(spec->events) == 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "events: at least one is needed");
+        if (spec->children && !spec_has_processes(spec))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "children: needs pids or pidfds");
+        for (size_t i = 0; is_given(spec, SPEC_OUTPUT) && i < ELEMENTSOF(rotation); i++)
+                if (is_given(spec, rotation[i]))
+                        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: not with output, which is one segment",
+                                         spec_key_name(rotation[i]));
+        return 0;
+}
+
+bool spec_has_processes(const Spec *spec) {
+        return is_given(spec, SPEC_PIDS) || is_given(spec, SPEC_PIDFDS);
+}
+
+/* Writes the patterns so that lists that select the same in another order give the same text: order counts
+ * only between those that add and those that take back. */
+static int write_events(FILE *stream, char *const *events) {
+        CLEANUP(strv_freep) char **sorted = NULL;
+        size_t n;
+        int r = strv_copy(events, &sorted);
+
+        if (r < 0)
+                return r;
+        n = strv_length(sorted);
+        for (size_t start = 0, end; start < n; start = end) {
+                char *after, *previous = NULL;
+
+                end = start;
+                while (end < n && (sorted[end][0] == '!') == (sorted[start][0] == '!'))
+                        end++;
+                /* A run of one kind becomes a list of its own for the moment. */
+                after = sorted[end];
+                sorted[end] = NULL;
+                strv_sort(sorted + start);
+                sorted[end] = after;
+                for (size_t i = start; i < end; i++) {
+                        if (!previous || strcmp(previous, sorted[i]) != 0)
+                                (void) fprintf(stream, "event %s\n", sorted[i]);
+                        previous = sorted[i];
+                }
+        }
+        return 0;
+}
+
+static int compare_filters(const void *a, const void *b) {
+        return strcmp((*(const SpecFilter *const *) a)->pattern, (*(const SpecFilter *const *) b)->pattern);
+}
+
+static int write_filters(FILE *stream, const Spec *spec) {
+        CLEANUP_FREE const SpecFilter **sorted = calloc(spec->n_filters + 1, sizeof(SpecFilter *));
+
+        if (!sorted)
+                return -ENOMEM;
+        for (size_t i = 0; i < spec->n_filters; i++)
+                sorted[i] = spec->filters + i;
+        qsort(sorted, spec->n_filters, sizeof(SpecFilter *), compare_filters);
+        for (size_t i = 0; i < spec->n_filters; i++)
+                (void) fprintf(stream, "filter %s %s\n", sorted[i]->pattern, sorted[i]->expression);
+        return 0;
+}
+
+static int write_options(FILE *stream, const Spec *spec) {
+        CLEANUP(strv_freep) char **effective = NULL;
+        int r = spec_options_effective(spec->options, &effective);
+
+        if (r < 0)
+                return r;
+        for (char **option = effective; *option; option++)
+                (void) fprintf(stream, "option %s\n", *option);
+        return 0;
+}
+
+static int write_cpus(FILE *stream, const Spec *spec) {
+        CLEANUP_FREE char *cpus = NULL;
+        int r = cpu_list_format(&spec->cpus, &cpus);
+
+        if (r < 0)
+                return r;
+        (void) fprintf(stream, "cpus %s\n", cpus);
+        return 0;
+}
+
+/* A line for each thing; no text of a spec has a line break in it, so that no two specs can read alike. */
+int spec_source_key(const Spec *spec, char **ret) {
+        CLEANUP_FREE char *text = NULL;
+        CLEANUP_FCLOSE FILE *stream = NULL;
+        size_t size = 0;
+        int r;
+
+        if (spec_has_processes(spec)) {
+                *ret = NULL;
+                return 0;
+        }
+        stream = open_memstream(&text, &size);
+        if (!stream)
+                return -ENOMEM;
+        (void) fprintf(stream, "clock %s\nbuffer_size %llu\nsymbols %d\n", spec->clock ? spec->clock : "",
+                       (unsigned long long) spec->buffer_size, spec->symbols);
+        r = write_cpus(stream, spec);
+        if (r == 0)
+                r = write_events(stream, spec->events);
+        if (r == 0)
+                r = write_filters(stream, spec);
+        if (r == 0)
+                r = write_options(stream, spec);
+        if (r < 0)
+                return r;
+        if (fclose(STEAL_PTR(stream)) != 0)
+                return -ENOMEM;
+        *ret = STEAL_PTR(text);
+        return 0;
+}
+
+unsigned spec_powers(const Spec *spec) {
+        unsigned powers = POWER_TRACE_SYSTEM;
+
+        if (spec_options_trace_stacks(spec->options))
+                powers |= POWER_TRACE_FUNCTIONS;
+        if (spec->symbols || spec_options_show_addresses(spec->options))
+                powers |= POWER_KERNEL_ADDRESSES;
+        return powers;
+}
