@@ -1,3 +1,148 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "core/settings.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/json-text.h"
+#include "core/parse.h"
+#include "core/spec.h"
+#include "core/suggestion.h"
+#include "core/text.h"
+
+#define DEFAULT_CLOCK "mono"
+#define USEC_PER_SEC 1000000ULL
+
+typedef struct SettingInfo {
+        const char *name;
+        SpecType type;
+        size_t offset;
+        uint64_t default_value, min, max;
+} SettingInfo;
+
+static const SettingInfo setting_table[] = {
+        { "sessions_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, sessions_max), 64, 1, 4096 },
+        { "sessions_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, sessions_per_user_max), 16, 1, 4096 },
+        { "buffer_memory_max", SPEC_TYPE_SIZE, offsetof(Settings, buffer_memory_max), 1ULL << 30, 1ULL << 20,
+          1ULL << 50 },
+        { "buffer_size", SPEC_TYPE_SIZE, offsetof(Settings, buffer_size), 4ULL << 20, SPEC_BUFFER_SIZE_MIN,
+          SPEC_BUFFER_SIZE_MAX },
+        { "segment_size", SPEC_TYPE_SIZE, offsetof(Settings, segment_size), 64ULL << 20, SPEC_SEGMENT_SIZE_MIN,
+          SPEC_SEGMENT_SIZE_MAX },
+        { "authorization_timeout", SPEC_TYPE_SPAN, offsetof(Settings, authorization_timeout), 120 * USEC_PER_SEC,
+          USEC_PER_SEC, 3600 * USEC_PER_SEC },
+        { "authorizations_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, authorizations_max), 32, 1, 4096 },
+        { "authorizations_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, authorizations_per_user_max), 4, 1,
+          4096 },
+        { "clock", SPEC_TYPE_STRING, offsetof(Settings, clock), 0, 0, 0 },
+};
+
+static uint64_t *number_of(Settings *settings, const SettingInfo *info) {
+        return (uint64_t *) ((char *) settings + info->offset);
+}
+
+int settings_init(Settings *settings) {
+        Settings defaults = { .clock = strdup(DEFAULT_CLOCK) };
+
+        if (!defaults.clock)
+                return -ENOMEM;
+        for (size_t i = 0; i < ELEMENTSOF(setting_table); i++)
+                if (setting_table[i].type != SPEC_TYPE_STRING)
+                        *number_of(&defaults, setting_table + i) = setting_table[i].default_value;
+        *settings = defaults;
+        return 0;
+}
+
+void settings_clear(Settings *settings) {
+        free(settings->clock);
+        *settings = (Settings){ 0 };
+}
+
+static int unknown_key(const char *key, Error *error) {
+        Suggestion suggestion;
+
+        suggestion_init(&suggestion, key);
+        for (size_t i = 0; i < ELEMENTSOF(setting_table); i++)
+                suggestion_consider(&suggestion, setting_table[i].name);
+        if (suggestion_best(&suggestion))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "Unknown key \"%s\"; did you mean \"%s\"?",
+                                 TEXT_ESCAPE(key), suggestion_best(&suggestion));
+        return error_set(error, ERROR_INVALID_ARGUMENT, "Unknown key \"%s\"", TEXT_ESCAPE(key));
+}
+
+/* A number, or where the type has units, a string. */
+static int read_number(struct json_object *value, SpecType type, uint64_t *ret) {
+        const char *string;
+
+        if (type == SPEC_TYPE_UNSIGNED || json_text_get_string(value, &string) < 0)
+                return json_text_get_unsigned(value, ret);
+        return type == SPEC_TYPE_SIZE ? parse_size(string, ret) : parse_span(string, ret);
+}
+
+static int set_clock(Settings *settings, struct json_object *value, Error *error) {
+        const char *string;
+        char *copy;
+
+        if (json_text_get_string(value, &string) < 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "clock: must be a string");
+        if (!clock_is_valid(string))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "clock: \"%s\" is not a valid name",
+                                 TEXT_ESCAPE(string));
+        copy = strdup(string);
+        if (!copy)
+                return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+        free(settings->clock);
+        settings->clock = copy;
+        return 0;
+}
+
+static int set_number(Settings *settings, const SettingInfo *info, struct json_object *value, Error *error) {
+        uint64_t number;
+        int r = read_number(value, info->type, &number);
+
+        if (r == -EINVAL)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "%s: must be %s", info->name,
+                                 spec_type_describe(info->type));
+        if (r < 0 || number < info->min || number > info->max)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "%s: %s is out of range, which is %llu to %llu",
+                                 info->name, TEXT_ESCAPE(json_object_get_string(value)),
+                                 (unsigned long long) info->min, (unsigned long long) info->max);
+        *number_of(settings, info) = number;
+        return 0;
+}
+
+static int set_member(Settings *settings, const char *key, struct json_object *value, Error *error) {
+        for (size_t i = 0; i < ELEMENTSOF(setting_table); i++)
+                if (strcmp(setting_table[i].name, key) == 0)
+                        return setting_table[i].type == SPEC_TYPE_STRING
+                                       ? set_clock(settings, value, error)
+                                       : set_number(settings, setting_table + i, value, error);
+        return unknown_key(key, error);
+}
+
+int settings_parse(Settings *settings, const char *text, const char *origin, Error *error) {
+        CLEANUP_JSON struct json_object *object = NULL;
+        CLEANUP(settings_clear) Settings changed = *settings;
+        int r;
+
+        changed.clock = strdup(settings->clock);
+        if (!changed.clock)
+                return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+        r = json_text_parse(text, origin, error, &object);
+        if (r < 0)
+                return r;
+        json_object_object_foreach(object, key, value) {
+                r = set_member(&changed, key, value, error);
+                if (r < 0) {
+                        error_prefix(error, "%s:%u", origin, json_text_key_line(text, key));
+                        return r;
+                }
+        }
+        settings_clear(settings);
+        *settings = changed;
+        changed = (Settings){ 0 };
+        return 0;
+}
