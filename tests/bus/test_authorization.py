@@ -102,13 +102,13 @@ def test_root_is_not_asked_about(polkit, things, root, pidfd, interface, method)
     assert polkit.checks == []
 
 
-@pytest.mark.settings(authorization_timeout="300ms")
+@pytest.mark.settings(authorization_timeout="1s")
 @pytest.mark.parametrize("interface,method", methods())
 def test_hanging_polkit_times_out(polkit, things, nobody, pidfd, interface, method):
     polkit.mode = "hang"
     before = time.monotonic()
     refused(TIMED_OUT, things, nobody, interface, method, pidfd)
-    assert 0.25 < time.monotonic() - before < 5
+    assert 0.9 < time.monotonic() - before < 8
     check = polkit.checks[-1]
     assert check.cancellation_id
     wait_until(lambda: check.cancellation_id in polkit.cancelled, "no CancelCheckAuthorization was sent")

@@ -22,9 +22,11 @@ def introspect(client, path):
     return Gio.DBusNodeInfo.new_for_xml(xml)
 
 
-@pytest.mark.parametrize("interface", [MANAGER, SESSION, CAPTURE])
-def test_bus_introspect_prints_what_the_xml_says(interface):
-    done = subprocess.run([KTRACED, "--bus-introspect", interface], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    "interface,path", [(MANAGER, ROOT), (SESSION, "/org/ktraced1/session"), (CAPTURE, "/org/ktraced1/capture")]
+)
+def test_bus_introspect_prints_what_the_xml_says(interface, path):
+    done = subprocess.run([KTRACED, f"--bus-introspect={path}"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     printed = Gio.DBusNodeInfo.new_for_xml(done.stdout).lookup_interface(interface)
     assert printed is not None, done.stdout
