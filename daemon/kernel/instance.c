@@ -8,6 +8,7 @@
 #include <string.h>
 #include <tracefs.h>
 
+#include "core/strv.h"
 #include "core/trace-formats.h"
 #include "kernel/cpus.h"
 #include "kernel/instance-private.h"
@@ -223,29 +224,35 @@ int instance_read_stats(int fd, BufferStats *ret) {
         return buffer_stats_parse(text, ret);
 }
 
-int instance_remove_stale(unsigned *ret_n_removed) {
-        unsigned n_removed = 0;
-        int r = 0;
-        char **names;
+static int collect_ours(const char *name, void *userdata) {
+        char ***names = userdata;
 
+        if (strncmp(name, INSTANCE_PREFIX, strlen(INSTANCE_PREFIX)) != 0)
+                return 0;
+        return strv_append(names, name);
+}
+
+int instance_remove_stale(unsigned *ret_n_removed) {
+        CLEANUP(strv_freep) char **names = NULL;
+        unsigned n_removed = 0;
+        int r;
+
+        /* Not tracefs_instances(), which leaks its regular expression (libtracefs 1.6.4). */
         errno = 0;
-        names = tracefs_instances("^" INSTANCE_PREFIX);
-        if (!names)
+        r = tracefs_instances_walk(collect_ours, &names);
+        if (r < 0)
                 return errno ? -errno : -ENOMEM;
-        for (size_t i = 0; names[i]; i++) {
+        for (size_t i = 0; names && names[i]; i++) {
                 struct tracefs_instance *stale = tracefs_instance_alloc(NULL, names[i]);
 
-                if (!stale) {
-                        r = -ENOMEM;
-                        break;
-                }
+                if (!stale)
+                        return -ENOMEM;
                 if (tracefs_instance_destroy(stale) >= 0)
                         n_removed++;
                 else if (errno != EBUSY && errno != ENOENT)
                         r = -errno; /* The others are still tried. */
                 tracefs_instance_free(stale);
         }
-        tracefs_list_free(names);
 
         if (r < 0)
                 return r;

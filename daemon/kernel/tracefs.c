@@ -11,11 +11,15 @@
 #include "kernel/kernel-text.h"
 
 int tracefs_ensure(Error *error) {
-        const char *path = NULL;
+        const char *path;
 
-        if (tracefs_tracing_dir_is_mounted(true, &path) < 0)
+        /* It mounts what is not mounted. Not tracefs_tracing_dir_is_mounted(), which says so in its name but
+         * leaks a string at each call (libtracefs 1.6.4). */
+        errno = 0;
+        path = tracefs_tracing_dir();
+        if (!path)
                 return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL, "tracefs is not mounted and cannot be: %s",
-                                 strerror(errno));
+                                 errno ? strerror(errno) : "the kernel has none");
         if (!tracefs_dir_exists(NULL, "instances"))
                 return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
                                  "%s has no trace instances: the kernel is older than 3.10 or built without tracing",
