@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <string.h>
+#include <tracefs.h>
+
+#include "core/strv.h"
+#include "kernel-test.h"
+#include "kernel/features.h"
+#include "kernel/tracefs.h"
+
+static const Feature *find(const Feature *features, size_t n, const char *name) {
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(features[i].name, name) == 0)
+                        return &features[i];
+        fail_msg("There is no feature %s", name);
+        return NULL;
+}
+
+static void each_absent_feature_has_a_reason(void **state) {
+        Feature *features = NULL;
+        size_t n = 0;
+
+        assert_int_equal(features_probe(NULL, &features, &n), 0);
+        for (size_t i = 0; i < n; i++) {
+                assert_non_null(features[i].name);
+                if (features[i].available)
+                        assert_null(features[i].reason);
+                else
+                        assert_non_null(features[i].reason);
+                for (size_t k = 0; k < i; k++)
+                        assert_string_not_equal(features[k].name, features[i].name);
+        }
+        features_free(features, n);
+}
+
+static void features_are_what_the_files_say(void **state) {
+        const struct {
+                const char *feature, *file;
+        } files[] = {
+                { "kprobes", "kprobe_events" },
+                { "snapshot", "snapshot" },
+                { "synthetic_events", "synthetic_events" },
+                { "error_log", "error_log" },
+                { "histograms", "events/sched/sched_switch/hist" },
+        };
+        const char *const tracers[] = {
+                "function", "function_graph", "irqsoff", "wakeup", "hwlat", "osnoise", "blk"
+        };
+        CLEANUP(strv_freep) char **kernel_tracers = NULL;
+        Feature *features = NULL;
+        size_t n = 0;
+
+        assert_int_equal(tracefs_list_tracers(&kernel_tracers), 0);
+        assert_int_equal(features_probe(NULL, &features, &n), 0);
+        assert_true(find(features, n, "instances")->available);
+        assert_true(find(features, n, "events")->available);
+        for (size_t i = 0; i < ELEMENTSOF(files); i++)
+                assert_int_equal(find(features, n, files[i].feature)->available,
+                                 tracefs_file_exists(NULL, files[i].file));
+        for (size_t i = 0; i < ELEMENTSOF(tracers); i++)
+                assert_int_equal(find(features, n, tracers[i])->available, strv_contains(kernel_tracers, tracers[i]));
+        features_free(features, n);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(each_absent_feature_has_a_reason),
+                cmocka_unit_test(features_are_what_the_files_say),
+        };
+
+        return kernel_test_run("features", tests, ELEMENTSOF(tests));
+}
