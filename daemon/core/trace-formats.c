@@ -47,12 +47,15 @@ void trace_formats_unref(TraceFormats *formats) {
 /* Offset and size of the field that ends in " <name>;". */
 static int find_field(const char *header_page, const char *name, uint32_t *ret_offset, uint32_t *ret_size) {
         size_t length = strlen(name);
+        int end = 0;
 
         for (const char *s = strchr(header_page, ';'); s; s = strchr(s + 1, ';')) {
                 if ((size_t) (s - header_page) <= length || strncmp(s - length, name, length) != 0 ||
                     s[-(ptrdiff_t) length - 1] != ' ')
                         continue;
-                return sscanf(s, "; offset:%9u; size:%9u;", ret_offset, ret_size) == 2 ? 0 : -EINVAL;
+                /* The count of conversions does not tell whether what follows the last one was there. */
+                return sscanf(s, "; offset:%9u; size:%9u;%n", ret_offset, ret_size, &end) == 2 && end > 0 ? 0
+                                                                                                          : -EINVAL;
         }
         return -EINVAL;
 }
