@@ -1,1 +1,207 @@
-typedef int bus_is_empty;
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/bus.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bus/bus-call.h"
+#include "bus/bus-capture.h"
+#include "bus/bus-connect.h"
+#include "bus/bus-log-control.h"
+#include "bus/bus-manager.h"
+#include "bus/bus-session.h"
+#include "bus/notify.h"
+#include "ktraced/protocol.h"
+
+/* Replies to RequestName, D-Bus specification, "org.freedesktop.DBus.RequestName". */
+#define REQUEST_NAME_PRIMARY_OWNER 1U
+#define REQUEST_NAME_ALREADY_OWNER 4U
+
+const char *bus_sender(const Bus *bus, sd_bus_message *message) {
+        const char *sender = bus->embedded ? NULL : sd_bus_message_get_sender(message);
+
+        return sender ? sender : BUS_EMBEDDED_PEER;
+}
+
+static void bus_on_peer_gone(const char *name, void *userdata) {
+        Bus *bus = userdata;
+
+        bus_polkit_cancel_peer(bus->polkit, name);
+        if (bus->manager)
+                manager_client_gone(bus->manager, name);
+}
+
+static int bus_on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        Bus *bus = userdata;
+
+        bus->serving = false;
+        bus->config.ended(bus->embedded ? 0 : -ECONNRESET, "The connection to the bus is lost", bus->config.userdata);
+        return 0;
+}
+
+static int bus_on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        Bus *bus = userdata;
+        const char *name;
+
+        if (sd_bus_message_read(message, "s", &name) >= 0 && strcmp(name, KTRACED_BUS_NAME) == 0)
+                bus->config.ended(-EEXIST, "The name " KTRACED_BUS_NAME " is lost", bus->config.userdata);
+        return 0;
+}
+
+static int bus_on_name_requested(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        Bus *bus = userdata;
+        uint32_t result;
+
+        if (sd_bus_message_is_method_error(reply, NULL)) {
+                const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+                bus->config.ended(-sd_bus_message_get_errno(reply), error->message ? error->message : error->name,
+                                  bus->config.userdata);
+                return 0;
+        }
+
+        if (sd_bus_message_read(reply, "u", &result) < 0 ||
+            (result != REQUEST_NAME_PRIMARY_OWNER && result != REQUEST_NAME_ALREADY_OWNER)) {
+                bus->config.ended(-EEXIST, "Another process has the name " KTRACED_BUS_NAME, bus->config.userdata);
+                return 0;
+        }
+
+        bus->config.serving(bus->config.userdata);
+        return 0;
+}
+
+static int bus_connect(Bus *bus, int embedded_fd, Error *error) {
+        CLEANUP_CLOSE int fd = embedded_fd;
+        int r;
+
+        if (!bus->embedded)
+                return bus_connect_system(error, &bus->bus);
+
+        r = bus_connect_check_peer(fd, error);
+        if (r < 0)
+                return r;
+
+        r = bus_connect_server(steal_fd(&fd), &bus->bus);
+        return r < 0 ? error_set_errno(error, r, "Failed to serve the inherited socket") : 0;
+}
+
+/* The matches come first: what the bus daemon is asked later is answered later than they are in force. */
+static int bus_set_up(Bus *bus) {
+        const BusPeersConfig peers = {
+                .bus = bus->bus,
+                .embedded = bus->embedded,
+                .gone = bus_on_peer_gone,
+                .userdata = bus,
+        };
+        int r;
+
+        r = bus_peers_new(&peers, &bus->peers);
+        if (r < 0)
+                return r;
+
+        r = bus_polkit_new(bus->bus, &bus->polkit);
+        if (r < 0)
+                return r;
+
+        /* A local match, of sd-bus itself: nothing is sent. */
+        r = sd_bus_match_signal_async(bus->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+                                      "org.freedesktop.DBus.Local", "Disconnected", bus_on_disconnected, NULL, bus);
+        if (r < 0)
+                return r;
+
+        /* An embedded peer that does not read must not keep the daemon from ending. */
+        if (bus->embedded)
+                return sd_bus_set_close_on_exit(bus->bus, false);
+
+        return sd_bus_match_signal_async(bus->bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                         "org.freedesktop.DBus", "NameLost", bus_on_name_lost, NULL, bus);
+}
+
+int bus_new(const BusConfig *config, Error *error, Bus **ret) {
+        CLEANUP_CLOSE int fd = config->embedded_fd;
+        CLEANUP(bus_freep) Bus *bus = NULL;
+        int r;
+
+        bus = calloc(1, sizeof(*bus));
+        if (!bus)
+                return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+
+        bus->config = *config;
+        bus->embedded = fd >= 0;
+        LIST_INIT(&bus->calls);
+
+        r = bus_connect(bus, steal_fd(&fd), error);
+        if (r < 0)
+                return r;
+
+        r = bus_set_up(bus);
+        if (r < 0)
+                return error_set_errno(error, r, "Failed to set up the connection");
+
+        *ret = STEAL_PTR(bus);
+        return 0;
+}
+
+void bus_free(Bus *bus) {
+        BusCall *call;
+
+        if (!bus)
+                return;
+
+        bus_peers_free(bus->peers);
+        bus_polkit_free(bus->polkit);
+        while ((call = LIST_FIRST(&bus->calls)))
+                bus_call_free(call);
+
+        sd_bus_close_unref(bus->bus);
+        free(bus);
+}
+
+int bus_serve(Bus *bus, Manager *manager, Error *error) {
+        int r;
+
+        bus->manager = manager;
+
+        r = bus_manager_add(bus, error);
+        if (r < 0)
+                return r;
+        r = bus_session_add(bus, error);
+        if (r < 0)
+                return r;
+        r = bus_capture_add(bus, error);
+        if (r < 0)
+                return r;
+        r = bus_log_control_add(bus, error);
+        if (r < 0)
+                return r;
+
+        r = sd_bus_attach_event(bus->bus, bus->config.event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return error_set_errno(error, r, "Failed to attach the bus to the event loop");
+
+        bus->serving = true;
+        if (bus->embedded) {
+                bus->config.serving(bus->config.userdata);
+                return 0;
+        }
+
+        r = sd_bus_request_name_async(bus->bus, NULL, KTRACED_BUS_NAME, 0, bus_on_name_requested, bus);
+        return r < 0 ? error_set_errno(error, r, "Failed to ask for the name %s", KTRACED_BUS_NAME) : 0;
+}
+
+static void bus_on_reloaded(int r, const Error *error, void *result, void *userdata) {
+        const Bus *bus = userdata;
+
+        if (r < 0)
+                log_write(bus->config.log, LOG_ERR, NULL, "Failed to reload: %s", error_text(error));
+        notify_ready(bus->manager);
+}
+
+void bus_reload(Bus *bus) {
+        if (!bus->serving)
+                return;
+
+        notify_reloading();
+        manager_reload(bus->manager, bus_on_reloaded, bus);
+}

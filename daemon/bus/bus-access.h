@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * BusAccess: the one table that says who may call what. A method without a row is refused;
+ * bus_access_check_vtable() refuses to serve an interface that has one.
+ *
+ * Uid 0 needs no action. What polkit is told about the call beside the action (details) stands with the
+ * methods: bus_call_add_detail().
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "core/error.h"
+#include "core/spec.h"
+
+typedef enum AccessRule {
+        ACCESS_ACTION, /* whoever is granted the action */
+        ACCESS_OWNER,  /* the owner of the object; others who are granted the action */
+        ACCESS_POWERS, /* whoever is granted the action of each power that the spec takes */
+        ACCESS_ROOT,   /* uid 0 */
+} AccessRule;
+
+typedef struct AccessRow {
+        const char *interface;
+        const char *member;
+        AccessRule rule;
+        const char *action; /* for ACCESS_ACTION and ACCESS_OWNER */
+} AccessRow;
+
+/* NULL: refuse. */
+const AccessRow *bus_access_find(const char *interface, const char *member);
+
+/* -EINVAL with the name of a method that has no row. */
+int bus_access_check_vtable(const char *interface, const sd_bus_vtable *vtable, Error *error);
+
+/* The polkit action of the lowest power in *powers, which is taken out; NULL when there is none. */
+const char *bus_access_next_action(unsigned *powers);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/bus-call.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/bus-error.h"
+#include "bus/bus-path.h"
+#include "core/strv.h"
+#include "ktraced/messages.h"
+#include "ktraced/protocol.h"
+
+#define DETAIL_LENGTH_MAX 1024U
+#define DETAIL_CUT "..."
+
+void bus_call_free(BusCall *call) {
+        if (!call)
+                return;
+
+        LIST_REMOVE(call, calls);
+        sd_bus_message_unref(call->message);
+        free(call->target);
+        strv_free(call->details);
+        spec_free(call->spec);
+        error_clear(&call->failure);
+        free(call);
+}
+
+void bus_call_fail(BusCall *call, int r, const Error *error) {
+        int sent = bus_error_reply(call->message, r, error);
+
+        if (sent < 0)
+                log_write(call->bus->config.log, LOG_WARNING, NULL, "Failed to reply to %s: %s", call->method->member,
+                          strerror(-sent));
+        bus_call_free(call);
+}
+
+/* A reply that cannot be built or sent (too large, out of memory) must still end the call for its sender. */
+static void call_finish(BusCall *call, int r) {
+        if (r < 0)
+                bus_call_fail(call, r, NULL);
+        else
+                bus_call_free(call);
+}
+
+void bus_call_reply(BusCall *call, const char *types, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, types);
+        r = sd_bus_reply_method_returnv(call->message, types, ap);
+        va_end(ap);
+
+        call_finish(call, r);
+}
+
+void bus_call_reply_message(BusCall *call, int r, sd_bus_message *reply) {
+        if (r >= 0)
+                r = sd_bus_message_send(reply);
+
+        call_finish(call, r);
+}
+
+void bus_call_reply_strv(BusCall *call, char *const *strv) {
+        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(reply, (char **) strv);
+
+        bus_call_reply_message(call, r, reply);
+}
+
+void bus_call_done(int r, const Error *error, void *result, void *userdata) {
+        BusCall *call = userdata;
+
+        if (r < 0)
+                bus_call_fail(call, r, error);
+        else
+                bus_call_reply(call, NULL);
+}
+
+static void call_fail_gone(BusCall *call, ErrorCode code, const char *what) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r;
+
+        r = error_set(&error, code, "No %s '%s'", what, call->target);
+        bus_call_fail(call, r, &error);
+}
+
+Session *bus_call_session(BusCall *call) {
+        Session *session = bus_path_find_session(call->bus->manager, call->target);
+
+        if (!session)
+                call_fail_gone(call, ERROR_NO_SUCH_SESSION, "session");
+        return session;
+}
+
+Capture *bus_call_capture(BusCall *call) {
+        Capture *capture = bus_path_find_capture(call->bus->manager, call->target);
+
+        if (!capture)
+                call_fail_gone(call, ERROR_NO_SUCH_CAPTURE, "capture");
+        return capture;
+}
+
+int bus_call_add_detail(BusCall *call, const char *key, const char *value) {
+        const bool fits = strlen(value) <= DETAIL_LENGTH_MAX;
+        CLEANUP_FREE char *shown = NULL;
+        int r;
+
+        if (asprintf(&shown, "%.*s%s", (int) (fits ? DETAIL_LENGTH_MAX : DETAIL_LENGTH_MAX - strlen(DETAIL_CUT)),
+                     value, fits ? "" : DETAIL_CUT) < 0) {
+                shown = NULL;
+                return -ENOMEM;
+        }
+
+        r = strv_append(&call->details, key);
+        if (r < 0)
+                return r;
+
+        return strv_append(&call->details, shown);
+}
+
+static void call_log_decision(const BusCall *call, int r, const Error *error) {
+        const char *session = NULL, *capture = NULL;
+
+        if (call->target && bus_path_find_session(call->bus->manager, call->target))
+                session = call->target;
+        else
+                capture = call->target;
+
+        log_write(call->bus->config.log, r < 0 ? LOG_NOTICE : LOG_INFO,
+                  LOG_FIELDS(.message_id = r < 0 ? KTRACED_MESSAGE_DENIED : KTRACED_MESSAGE_AUTHORIZED,
+                             .session = session, .capture = capture, .action = call->action, .caller = &call->uid),
+                  "%s %s for user %u: %s", call->method->member, call->action, (unsigned) call->uid,
+                  r < 0 ? error_text(error) : "authorized");
+}
+
+/* The sender has left: there is nobody to answer, and nobody to whom what is begun would belong. */
+static bool call_is_abandoned(BusCall *call) {
+        uid_t uid;
+
+        if (bus_peers_lookup(call->bus->peers, call->sender, &uid) && uid == call->uid)
+                return false;
+
+        bus_call_free(call);
+        return true;
+}
+
+static void call_ask_polkit(BusCall *call);
+
+static void call_on_answer(int r, const Error *error, void *userdata) {
+        BusCall *call = userdata;
+
+        call_log_decision(call, r, error);
+
+        if (r < 0) {
+                bus_call_fail(call, r, error);
+                return;
+        }
+        if (call_is_abandoned(call))
+                return;
+
+        call->action = bus_access_next_action(&call->powers);
+        if (call->action)
+                call_ask_polkit(call);
+        else
+                call->method->execute(call);
+}
+
+static void call_ask_polkit(BusCall *call) {
+        const BusPolkitQuestion question = {
+                .peer = call->sender,
+                .uid = call->uid,
+                .action = call->action,
+                .details = call->details,
+                .interactive = sd_bus_message_get_allow_interactive_authorization(call->message) > 0,
+        };
+
+        bus_polkit_check(call->bus->polkit, &call->bus->manager->settings, &question, call_on_answer, call);
+}
+
+/* Owner of the called object. False: it is gone, and the call has been failed. */
+static bool call_get_owner(BusCall *call, uid_t *ret) {
+        if (strcmp(call->access->interface, KTRACED_SESSION_INTERFACE) == 0) {
+                const Session *session = bus_call_session(call);
+
+                if (session)
+                        *ret = session->owner;
+                return session;
+        }
+
+        const Capture *capture = bus_call_capture(call);
+
+        if (capture)
+                *ret = capture->metadata->owner;
+        return capture;
+}
+
+void bus_call_authorize(BusCall *call) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        uid_t owner;
+
+        if (call_is_abandoned(call))
+                return;
+
+        if (call->uid == 0) {
+                call->method->execute(call);
+                return;
+        }
+
+        switch (call->access->rule) {
+        case ACCESS_ACTION:
+                call->action = call->access->action;
+                break;
+
+        case ACCESS_OWNER:
+                if (!call_get_owner(call, &owner))
+                        return;
+                if (owner == call->uid) {
+                        call->method->execute(call);
+                        return;
+                }
+                call->action = call->access->action;
+                break;
+
+        case ACCESS_POWERS:
+                call->action = bus_access_next_action(&call->powers);
+                break;
+
+        case ACCESS_ROOT:
+                break;
+        }
+
+        if (call->action)
+                call_ask_polkit(call);
+        else
+                bus_call_fail(call, error_set(&error, ERROR_ACCESS_DENIED, "Only root may do this"), &error);
+}
+
+static int call_add_owner_details(BusCall *call, const char *session, uid_t owner) {
+        char text[16];
+        int r;
+
+        r = bus_call_add_detail(call, "session", session);
+        if (r < 0)
+                return r;
+
+        (void) snprintf(text, sizeof(text), "%u", (unsigned) owner);
+        return bus_call_add_detail(call, "owner", text);
+}
+
+/* When the object is gone there is nothing to tell; what follows says so. */
+static int call_add_target_details(BusCall *call) {
+        const Session *session = bus_path_find_session(call->bus->manager, call->target);
+        const Capture *capture;
+        int r;
+
+        if (session)
+                return call_add_owner_details(call, session->name, session->owner);
+
+        capture = bus_path_find_capture(call->bus->manager, call->target);
+        if (!capture)
+                return 0;
+
+        r = bus_call_add_detail(call, "capture", capture->metadata->id);
+        if (r < 0)
+                return r;
+
+        return call_add_owner_details(call, capture->metadata->session_name, capture->metadata->owner);
+}
+
+static void call_on_uid(int r, uid_t uid, void *userdata) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        BusCall *call = userdata;
+
+        if (r < 0) {
+                r = error_set(&error, ERROR_ACCESS_DENIED, "The bus does not know who the caller is");
+                bus_call_fail(call, r, &error);
+                return;
+        }
+        call->uid = uid;
+
+        r = bus_call_add_detail(call, "method", call->method->member);
+        if (r >= 0 && call->target)
+                r = call_add_target_details(call);
+        if (r < 0) {
+                bus_call_fail(call, r, NULL);
+                return;
+        }
+
+        if (call->method->prepare)
+                call->method->prepare(call);
+        else
+                bus_call_authorize(call);
+}
+
+static const BusMethod *find_method(const BusMethod *methods, const char *member) {
+        for (const BusMethod *method = methods; method->member; method++)
+                if (strcmp(method->member, member) == 0)
+                        return method;
+
+        return NULL;
+}
+
+int bus_call_begin(Bus *bus, sd_bus_message *message, const char *interface, const BusMethod *methods,
+                   const char *target) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        const char *member = sd_bus_message_get_member(message);
+        const BusMethod *method = find_method(methods, member);
+        const AccessRow *access = bus_access_find(interface, member);
+        BusCall *call;
+        int r;
+
+        if (!method || !access)
+                return bus_error_reply(message, error_set(&error, ERROR_ACCESS_DENIED, "%s cannot be called", member),
+                                       &error);
+
+        call = calloc(1, sizeof(*call));
+        if (!call)
+                return -ENOMEM;
+
+        call->bus = bus;
+        call->message = sd_bus_message_ref(message);
+        call->method = method;
+        call->access = access;
+        call->sender = bus_sender(bus, message);
+        call->fd = -1;
+        call->failure = ERROR_INIT;
+        LIST_INSERT_HEAD(&bus->calls, call, calls);
+
+        if (target) {
+                call->target = strdup(target);
+                if (!call->target) {
+                        bus_call_free(call);
+                        return -ENOMEM;
+                }
+        }
+
+        r = method->parse ? method->parse(call, &error) : 0;
+        if (r < 0) {
+                bus_call_fail(call, r, &error);
+                return 1;
+        }
+
+        bus_peers_query(bus->peers, call->sender, call_on_uid, call);
+        return 1;
+}

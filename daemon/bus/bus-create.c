@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/bus-create.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/bus-path.h"
+#include "bus/bus-spec.h"
+#include "core/parse.h"
+#include "core/strv.h"
+
+int bus_create_parse(BusCall *call, Error *error) {
+        int r;
+
+        r = sd_bus_message_read(call->message, "s", &call->text);
+        if (r < 0)
+                return r;
+
+        /* The name itself is not shown: it may hold anything. */
+        if (call->text[0] != '\0' && !name_is_valid(call->text))
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "name: 1 to 64 characters of [A-Za-z0-9._@-], not beginning with '.' or '-', "
+                                 "are allowed");
+
+        return bus_spec_read(call->message, error, &call->spec);
+}
+
+/* "system:*" for whole systems, then single events. */
+static int selection_join(const EventSelection *selection, char **ret) {
+        CLEANUP(strv_freep) char **events = NULL;
+        int r;
+
+        for (char *const *system = selection->whole_systems; system && *system; system++) {
+                CLEANUP_FREE char *pattern = NULL;
+
+                if (asprintf(&pattern, "%s:*", *system) < 0) {
+                        pattern = NULL;
+                        return -ENOMEM;
+                }
+                r = strv_append(&events, pattern);
+                if (r < 0)
+                        return r;
+        }
+
+        for (size_t i = 0; i < selection->n_choices; i++) {
+                const EventChoice *choice = &selection->choices[i];
+                CLEANUP_FREE char *event = NULL;
+
+                if (strv_contains(selection->whole_systems, choice->system))
+                        continue;
+
+                if (asprintf(&event, "%s:%s", choice->system, choice->name) < 0) {
+                        event = NULL;
+                        return -ENOMEM;
+                }
+                r = strv_append(&events, event);
+                if (r < 0)
+                        return r;
+        }
+
+        return strv_join(events, ",", ret);
+}
+
+static int pids_join(const Spec *spec, char **ret) {
+        CLEANUP(strv_freep) char **pids = NULL;
+        char text[16];
+        int r;
+
+        for (size_t i = 0; i < spec->n_pids; i++) {
+                (void) snprintf(text, sizeof(text), "%d", (int) spec->pids[i]);
+                r = strv_append(&pids, text);
+                if (r < 0)
+                        return r;
+        }
+
+        return strv_join(pids, ",", ret);
+}
+
+static int add_details(BusCall *call, const ResolvedSpec *resolved) {
+        CLEANUP_FREE char *events = NULL, *pids = NULL, *options = NULL;
+        int r;
+
+        r = selection_join(&resolved->selection, &events);
+        if (r < 0)
+                return r;
+        r = pids_join(resolved->spec, &pids);
+        if (r < 0)
+                return r;
+        r = strv_join(resolved->spec->options, ",", &options);
+        if (r < 0)
+                return r;
+
+        r = bus_call_add_detail(call, "session", call->text);
+        if (r < 0)
+                return r;
+        r = bus_call_add_detail(call, "scope", "system");
+        if (r < 0)
+                return r;
+        r = bus_call_add_detail(call, "events", events);
+        if (r < 0)
+                return r;
+        r = bus_call_add_detail(call, "pids", pids);
+        if (r < 0)
+                return r;
+
+        return bus_call_add_detail(call, "options", options);
+}
+
+static void on_resolved(int r, const Error *error, void *result, void *userdata) {
+        BusCall *call = userdata;
+        const ResolvedSpec *resolved;
+
+        if (r < 0) {
+                bus_call_fail(call, r, error);
+                return;
+        }
+
+        resolved = *(ResolvedSpec **) result;
+        call->powers = spec_powers(resolved->spec);
+        r = add_details(call, resolved);
+        if (r < 0) {
+                bus_call_fail(call, r, NULL);
+                return;
+        }
+
+        bus_call_authorize(call);
+}
+
+void bus_create_prepare(BusCall *call) {
+        Spec *copy;
+        int r;
+
+        r = spec_copy(call->spec, &copy);
+        if (r < 0) {
+                bus_call_fail(call, r, NULL);
+                return;
+        }
+
+        manager_resolve(call->bus->manager, copy, on_resolved, call);
+}
+
+/* NULL after the call has been failed. */
+static Session *call_create(BusCall *call) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        Session *session;
+        int r;
+
+        r = manager_create_session(call->bus->manager, call->text, call->uid, call->sender, STEAL_PTR(call->spec),
+                                   &error, &session);
+        if (r < 0) {
+                bus_call_fail(call, r, &error);
+                return NULL;
+        }
+
+        return session;
+}
+
+static void call_reply_session(BusCall *call, const Session *session) {
+        CLEANUP_FREE char *path = NULL;
+        int r;
+
+        r = bus_path_of_session(session->id, &path);
+        if (r < 0)
+                bus_call_fail(call, r, NULL);
+        else
+                bus_call_reply(call, "o", path);
+}
+
+void bus_create_execute(BusCall *call) {
+        const Session *session = call_create(call);
+
+        if (session)
+                call_reply_session(call, session);
+}
+
+/* The client hears why starting failed, not how removing went. */
+static void on_removed(int r, const Error *error, void *result, void *userdata) {
+        BusCall *call = userdata;
+        CLEANUP(error_clear) Error failure = ERROR_INIT;
+
+        error_move(&failure, &call->failure);
+        bus_call_fail(call, -error_code_to_errno(failure.code), &failure);
+}
+
+static void on_started(int r, const Error *error, void *result, void *userdata) {
+        BusCall *call = userdata;
+        Session *session;
+
+        if (r >= 0) {
+                call_reply_session(call, result);
+                return;
+        }
+
+        (void) error_set(&call->failure, error->code, "%s", error_text(error));
+        session = bus_path_find_session(call->bus->manager, call->target);
+        if (session)
+                session_remove(session, "failed", on_removed, call);
+        else
+                on_removed(0, NULL, NULL, call);
+}
+
+void bus_create_execute_and_start(BusCall *call) {
+        Session *session = call_create(call);
+
+        if (!session)
+                return;
+
+        /* While it starts, it can be removed by others. */
+        call->target = strdup(session->id);
+        if (!call->target) {
+                (void) error_set(&call->failure, ERROR_NO_MEMORY, "Out of memory");
+                session_remove(session, "failed", on_removed, call);
+                return;
+        }
+
+        session_start(session, on_started, call);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/bus-session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bus/bus-call.h"
+#include "bus/bus-path.h"
+#include "core/strv.h"
+#include "ktraced/protocol.h"
+
+static void execute_start(BusCall *call) {
+        Session *session = bus_call_session(call);
+
+        if (session)
+                session_start(session, bus_call_done, call);
+}
+
+static void execute_stop(BusCall *call) {
+        Session *session = bus_call_session(call);
+
+        if (session)
+                session_stop(session, "stopped", bus_call_done, call);
+}
+
+static void execute_rotate(BusCall *call) {
+        Session *session = bus_call_session(call);
+
+        if (session)
+                session_rotate(session, bus_call_done, call);
+}
+
+static void execute_clear(BusCall *call) {
+        Session *session = bus_call_session(call);
+
+        if (session)
+                session_clear(session, bus_call_done, call);
+}
+
+static void execute_remove(BusCall *call) {
+        Session *session = bus_call_session(call);
+
+        if (session)
+                session_remove(session, "removed", bus_call_done, call);
+}
+
+/* The descriptor lives with the message, which the call holds. */
+static int parse_add_process(BusCall *call, Error *error) {
+        return sd_bus_message_read(call->message, "h", &call->fd);
+}
+
+static void execute_add_process(BusCall *call) {
+        Session *session = bus_call_session(call);
+
+        if (session)
+                session_add_process(session, call->fd, bus_call_done, call);
+}
+
+static void execute_describe(BusCall *call) {
+        const Session *session = bus_call_session(call);
+        CLEANUP_FREE char *json = NULL;
+        int r;
+
+        if (!session)
+                return;
+
+        r = session_describe(session, &json);
+        if (r < 0)
+                bus_call_fail(call, r, NULL);
+        else
+                bus_call_reply(call, "s", json);
+}
+
+void bus_session_emit_changed(Bus *bus, const Session *session) {
+        CLEANUP_FREE char *path = NULL;
+
+        if (bus_path_of_session(session->id, &path) >= 0)
+                (void) sd_bus_emit_properties_changed(bus->bus, path, KTRACED_SESSION_INTERFACE, "State",
+                                                      "StartedTimestamp", "StoppedTimestamp", "Capture", NULL);
+}
+
+void bus_session_emit_lost(Bus *bus, const Session *session, uint64_t n_new) {
+        CLEANUP_FREE char *path = NULL;
+
+        if (bus_path_of_session(session->id, &path) >= 0)
+                (void) sd_bus_emit_signal(bus->bus, path, KTRACED_SESSION_INTERFACE, "EventsLost", "tt", n_new,
+                                          session->lost);
+}
+
+static int get_state(sd_bus *connection, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const Session *session = userdata;
+
+        return sd_bus_message_append(reply, "s", session_state_to_string(session->state));
+}
+
+/* The one mode and the one scope that there are. */
+static int get_mode(sd_bus *connection, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        return sd_bus_message_append(reply, "s", "stream");
+}
+
+static int get_scope(sd_bus *connection, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        return sd_bus_message_append(reply, "s", "system");
+}
+
+static int get_capture(sd_bus *connection, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const Session *session = userdata;
+        CLEANUP_FREE char *capture = NULL;
+        int r;
+
+        if (!session->capture)
+                return sd_bus_message_append(reply, "o", "/");
+
+        r = bus_path_of_capture(session->capture->metadata->id, &capture);
+        if (r < 0)
+                return r;
+
+        return sd_bus_message_append(reply, "o", capture);
+}
+
+static const BusMethod methods[] = {
+        { "Start", NULL, NULL, execute_start },       { "Stop", NULL, NULL, execute_stop },
+        { "Rotate", NULL, NULL, execute_rotate },     { "Clear", NULL, NULL, execute_clear },
+        { "Remove", NULL, NULL, execute_remove },     { "AddProcess", parse_add_process, NULL, execute_add_process },
+        { "Describe", NULL, NULL, execute_describe }, { NULL },
+};
+
+/* `userdata` is the session for now; a call keeps only its id. */
+static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        const Session *session = userdata;
+        Bus *bus = sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(message)));
+
+        return bus_call_begin(bus, message, KTRACED_SESSION_INTERFACE, methods, session->id);
+}
+
+static int find(sd_bus *connection, const char *path, const char *interface, void *userdata, void **ret_found,
+                sd_bus_error *ret_error) {
+        const Bus *bus = userdata;
+        CLEANUP_FREE char *id = NULL;
+        Session *session;
+        int r;
+
+        r = bus_path_to_session_id(path, &id);
+        if (r <= 0)
+                return r;
+
+        session = bus_path_find_session(bus->manager, id);
+        if (!session)
+                return 0;
+
+        *ret_found = session;
+        return 1;
+}
+
+static int enumerate(sd_bus *connection, const char *prefix, void *userdata, char ***ret_nodes,
+                     sd_bus_error *ret_error) {
+        CLEANUP(strv_freep) char **nodes = NULL;
+        const Bus *bus = userdata;
+        const Session *session;
+        int r;
+
+        LIST_FOREACH(session, &bus->manager->sessions, sessions) {
+                CLEANUP_FREE char *path = NULL;
+
+                r = bus_path_of_session(session->id, &path);
+                if (r < 0)
+                        return r;
+                r = strv_append(&nodes, path);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret_nodes = STEAL_PTR(nodes);
+        return 0;
+}
+
+int bus_session_add(Bus *bus, Error *error) {
+        int r;
+
+        r = bus_access_check_vtable(KTRACED_SESSION_INTERFACE, bus_session_vtable, error);
+        if (r < 0)
+                return r;
+
+        r = sd_bus_add_fallback_vtable(bus->bus, NULL, KTRACED_SESSION_PATH, KTRACED_SESSION_INTERFACE,
+                                       bus_session_vtable, find, bus);
+        if (r >= 0)
+                r = sd_bus_add_node_enumerator(bus->bus, NULL, KTRACED_SESSION_PATH, enumerate, bus);
+
+        return r < 0 ? error_set_errno(error, r, "Failed to add %s", KTRACED_SESSION_PATH) : 0;
+}
+
+/* SD_BUS_VTABLE_UNPRIVILEGED: see bus-manager.c. Properties without a function are read where they stand. */
+const sd_bus_vtable bus_session_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+
+        SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Rotate", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Clear", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Remove", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("AddProcess", SD_BUS_ARGS("h", pidfd), SD_BUS_NO_RESULT, on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", description), on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+
+        SD_BUS_SIGNAL_WITH_ARGS("EventsLost", SD_BUS_ARGS("t", new, "t", total), 0),
+
+        SD_BUS_PROPERTY("Id", "s", NULL, offsetof(Session, id), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Owner", "u", NULL, offsetof(Session, owner), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Mode", "s", get_mode, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Scope", "s", get_scope, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("CreatedTimestamp", "t", NULL, offsetof(Session, created), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("StartedTimestamp", "t", NULL, offsetof(Session, started),
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("StoppedTimestamp", "t", NULL, offsetof(Session, stopped),
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Events", "t", NULL, offsetof(Session, events), 0),
+        SD_BUS_PROPERTY("Bytes", "t", NULL, offsetof(Session, bytes), 0),
+        SD_BUS_PROPERTY("Lost", "t", NULL, offsetof(Session, lost), 0),
+        SD_BUS_PROPERTY("Capture", "o", get_capture, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+
+        SD_BUS_VTABLE_END,
+};
