@@ -25,29 +25,46 @@ void event_format_free(EventFormat *format) {
         free(format);
 }
 
+static int read_text(const char *system, const char *name, Error *error, char **ret, size_t *ret_size) {
+        int size = 0;
+        char *text;
+
+        errno = 0;
+        text = tracefs_event_file_read(NULL, system, name, "format", &size);
+        if (text) {
+                *ret = text;
+                *ret_size = (size_t) size;
+                return 0;
+        }
+        if (errno == ENOENT || errno == ENODEV)
+                return error_set(error, ERROR_NO_SUCH_EVENT, "The kernel no longer has the event %s:%s", system,
+                                 name);
+        return error_set_errno(error, errno ? -errno : -EIO, "Cannot read the format of %s:%s", system, name);
+}
+
+static int parse_text(EventFormat *format, const char *text, size_t size, const char *system) {
+        format->text = strdup(text);
+        format->tep = tep_alloc();
+        if (!format->text || !format->tep)
+                return -ENOMEM;
+        /* A print format that the library cannot parse leaves an event whose fields are good. */
+        (void) tep_parse_format(format->tep, &format->event, text, size, system);
+        return format->event ? 0 : -EBADMSG;
+}
+
 int event_format_new(const char *system, const char *name, Error *error, EventFormat **ret) {
         CLEANUP(event_format_freep) EventFormat *format = NULL;
-        int size = 0;
+        CLEANUP_FREE char *text = NULL;
+        size_t size;
+        int r;
 
+        r = read_text(system, name, error, &text, &size);
+        if (r < 0)
+                return r;
         format = calloc(1, sizeof(*format));
-        if (!format)
-                return error_set_errno(error, -ENOMEM, "Cannot read the format of %s:%s", system, name);
-        errno = 0;
-        format->text = tracefs_event_file_read(NULL, system, name, "format", &size);
-        if (!format->text) {
-                if (errno == ENOENT || errno == ENODEV)
-                        return error_set(error, ERROR_NO_SUCH_EVENT, "The kernel no longer has the event %s:%s",
-                                         system, name);
-                return error_set_errno(error, errno ? -errno : -EIO, "Cannot read the format of %s:%s", system, name);
-        }
-        format->tep = tep_alloc();
-        if (!format->tep)
-                return error_set_errno(error, -ENOMEM, "Cannot read the format of %s:%s", system, name);
-        /* A print format that the library cannot parse leaves an event whose fields are good. */
-        (void) tep_parse_format(format->tep, &format->event, format->text, (unsigned long) size, system);
-        if (!format->event)
-                return error_set(error, ERROR_FAILED, "Cannot parse the format of %s:%s", system, name);
-
+        r = format ? parse_text(format, text, size, system) : -ENOMEM;
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot parse the format of %s:%s", system, name);
         *ret = STEAL_PTR(format);
         return 0;
 }
@@ -71,7 +88,7 @@ static void describe_field(const struct tep_format_field *field, FilterField *re
 }
 
 int event_format_filter_fields(const EventFormat *format, FilterField **ret, size_t *ret_n) {
-        size_t n = 0, n_all = (size_t) (format->event->format.nr_common + format->event->format.nr_fields);
+        size_t n = 0, n_all = (size_t) format->event->format.nr_common + (size_t) format->event->format.nr_fields;
         FilterField *fields;
 
         fields = calloc(n_all + 1, sizeof(*fields));

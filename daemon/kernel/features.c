@@ -27,57 +27,59 @@ typedef struct Facts {
         char *readme; /* of tracefs: the syntax of what the kernel knows */
 } Facts;
 
-/* How a feature shows itself. `mark` is a file below the tracing directory, a tracer's name, a text in the
- * README there; with MARK_VERSION nothing but the version tells. `since` (0: longer than any kernel we
- * run on) is when it came into the kernel, for the reason. `config` is what it is built with. `written`
- * (NULL: nothing outside of instances) is what one must be allowed to write for using it. */
+typedef enum MarkKind {
+        MARK_FILE,
+        MARK_TRACER,
+        MARK_README,
+        MARK_VERSION,
+} MarkKind;
+
+/* How a feature shows itself. `mark` is a file below the tracing directory, a tracer's name or a text in the
+ * README there; with MARK_VERSION nothing but the version tells. `config` is what it is built with.
+ * `written` (NULL: nothing outside of instances) is what one must be allowed to write for using it. `since`
+ * (0: older than any kernel that we run on) is when it came, for the reason. */
 typedef struct FeatureRow {
         const char *name;
-        enum {
-                MARK_FILE,
-                MARK_TRACER,
-                MARK_README,
-                MARK_VERSION,
-        } kind;
         const char *mark;
-        unsigned since;
         const char *config;
         const char *written;
+        MarkKind kind;
+        unsigned since;
 } FeatureRow;
 
 /* An event that every kernel with CONFIG_EVENT_TRACING has. */
 #define AN_EVENT "events/sched/sched_switch/"
 
 static const FeatureRow rows[] = {
-        { "instances", MARK_FILE, "instances", VERSION(3, 10), "TRACING", "instances" },
-        { "events", MARK_FILE, "available_events", 0, "EVENT_TRACING", NULL },
-        { "syscalls", MARK_FILE, "events/syscalls", 0, "FTRACE_SYSCALLS", NULL },
-        { "event_filters", MARK_FILE, AN_EVENT "filter", 0, "EVENT_TRACING", NULL },
-        { "event_fork", MARK_FILE, "options/event-fork", VERSION(4, 7), "EVENT_TRACING", NULL },
-        { "triggers", MARK_FILE, AN_EVENT "trigger", VERSION(3, 14), "EVENT_TRACING", NULL },
-        { "histograms", MARK_FILE, AN_EVENT "hist", VERSION(4, 7), "HIST_TRIGGERS", NULL },
-        { "function", MARK_TRACER, "function", 0, "FUNCTION_TRACER", NULL },
-        { "function_graph", MARK_TRACER, "function_graph", 0, "FUNCTION_GRAPH_TRACER", NULL },
-        { "kprobes", MARK_FILE, "kprobe_events", 0, "KPROBE_EVENTS", "kprobe_events" },
-        { "uprobes", MARK_FILE, "uprobe_events", VERSION(3, 5), "UPROBE_EVENTS", "uprobe_events" },
-        { "event_probes", MARK_README, "<attached-event>", VERSION(5, 15), "PROBE_EVENTS", "dynamic_events" },
-        { "synthetic_events", MARK_FILE, "synthetic_events", VERSION(4, 17), "SYNTH_EVENTS", "synthetic_events" },
-        { "snapshot", MARK_FILE, "snapshot", VERSION(3, 9), "TRACER_SNAPSHOT", NULL },
-        { "stacktrace", MARK_FILE, "options/stacktrace", 0, "STACKTRACE", NULL },
-        { "user_stacktrace", MARK_FILE, "options/userstacktrace", 0, "USER_STACKTRACE_SUPPORT", NULL },
-        { "markers", MARK_FILE, "trace_marker", 0, "TRACING", NULL },
-        { "boot_instances", MARK_VERSION, NULL, VERSION(6, 3), "TRACING", NULL },
-        { "wakeup", MARK_TRACER, "wakeup", 0, "SCHED_TRACER", NULL },
-        { "wakeup_rt", MARK_TRACER, "wakeup_rt", 0, "SCHED_TRACER", NULL },
-        { "wakeup_dl", MARK_TRACER, "wakeup_dl", VERSION(3, 14), "SCHED_TRACER", NULL },
-        { "irqsoff", MARK_TRACER, "irqsoff", 0, "IRQSOFF_TRACER", NULL },
-        { "preemptoff", MARK_TRACER, "preemptoff", 0, "PREEMPT_TRACER", NULL },
-        { "preemptirqsoff", MARK_TRACER, "preemptirqsoff", 0, "IRQSOFF_TRACER and CONFIG_PREEMPT_TRACER", NULL },
-        { "osnoise", MARK_TRACER, "osnoise", VERSION(5, 14), "OSNOISE_TRACER", NULL },
-        { "timerlat", MARK_TRACER, "timerlat", VERSION(5, 14), "TIMERLAT_TRACER", NULL },
-        { "hwlat", MARK_TRACER, "hwlat", VERSION(4, 9), "HWLAT_TRACER", NULL },
-        { "blk", MARK_TRACER, "blk", 0, "BLK_DEV_IO_TRACE", NULL },
-        { "error_log", MARK_FILE, "error_log", VERSION(5, 2), "TRACING", NULL },
+        { "instances", "instances", "TRACING", "instances", MARK_FILE, VERSION(3, 10) },
+        { "events", "available_events", "EVENT_TRACING", NULL, MARK_FILE, 0 },
+        { "syscalls", "events/syscalls", "FTRACE_SYSCALLS", NULL, MARK_FILE, 0 },
+        { "event_filters", AN_EVENT "filter", "EVENT_TRACING", NULL, MARK_FILE, 0 },
+        { "event_fork", "options/event-fork", "EVENT_TRACING", NULL, MARK_FILE, VERSION(4, 7) },
+        { "triggers", AN_EVENT "trigger", "EVENT_TRACING", NULL, MARK_FILE, VERSION(3, 14) },
+        { "histograms", AN_EVENT "hist", "HIST_TRIGGERS", NULL, MARK_FILE, VERSION(4, 7) },
+        { "function", "function", "FUNCTION_TRACER", NULL, MARK_TRACER, 0 },
+        { "function_graph", "function_graph", "FUNCTION_GRAPH_TRACER", NULL, MARK_TRACER, 0 },
+        { "kprobes", "kprobe_events", "KPROBE_EVENTS", "kprobe_events", MARK_FILE, 0 },
+        { "uprobes", "uprobe_events", "UPROBE_EVENTS", "uprobe_events", MARK_FILE, VERSION(3, 5) },
+        { "event_probes", "<attached-event>", "PROBE_EVENTS", "dynamic_events", MARK_README, VERSION(5, 15) },
+        { "synthetic_events", "synthetic_events", "SYNTH_EVENTS", "synthetic_events", MARK_FILE, VERSION(4, 17) },
+        { "snapshot", "snapshot", "TRACER_SNAPSHOT", NULL, MARK_FILE, VERSION(3, 9) },
+        { "stacktrace", "options/stacktrace", "STACKTRACE", NULL, MARK_FILE, 0 },
+        { "user_stacktrace", "options/userstacktrace", "USER_STACKTRACE_SUPPORT", NULL, MARK_FILE, 0 },
+        { "markers", "trace_marker", "TRACING", NULL, MARK_FILE, 0 },
+        { "boot_instances", NULL, "TRACING", NULL, MARK_VERSION, VERSION(6, 3) },
+        { "wakeup", "wakeup", "SCHED_TRACER", NULL, MARK_TRACER, 0 },
+        { "wakeup_rt", "wakeup_rt", "SCHED_TRACER", NULL, MARK_TRACER, 0 },
+        { "wakeup_dl", "wakeup_dl", "SCHED_TRACER", NULL, MARK_TRACER, VERSION(3, 14) },
+        { "irqsoff", "irqsoff", "IRQSOFF_TRACER", NULL, MARK_TRACER, 0 },
+        { "preemptoff", "preemptoff", "PREEMPT_TRACER", NULL, MARK_TRACER, 0 },
+        { "preemptirqsoff", "preemptirqsoff", "IRQSOFF_TRACER and CONFIG_PREEMPT_TRACER", NULL, MARK_TRACER, 0 },
+        { "osnoise", "osnoise", "OSNOISE_TRACER", NULL, MARK_TRACER, VERSION(5, 14) },
+        { "timerlat", "timerlat", "TIMERLAT_TRACER", NULL, MARK_TRACER, VERSION(5, 14) },
+        { "hwlat", "hwlat", "HWLAT_TRACER", NULL, MARK_TRACER, VERSION(4, 9) },
+        { "blk", "blk", "BLK_DEV_IO_TRACE", NULL, MARK_TRACER, 0 },
+        { "error_log", "error_log", "TRACING", NULL, MARK_FILE, VERSION(5, 2) },
 };
 
 /* Those whose reason takes more than a row. */
@@ -90,13 +92,15 @@ static void facts_clear(Facts *facts) {
 
 static int facts_read(Facts *facts) {
         CLEANUP_FREE char *lockdown = NULL;
-        unsigned major, minor;
+        unsigned long major, minor;
+        char *end;
         int r;
 
         if (uname(&facts->uname) < 0)
                 return -errno;
-        if (sscanf(facts->uname.release, "%u.%u", &major, &minor) == 2)
-                facts->version = VERSION(major, minor);
+        major = strtoul(facts->uname.release, &end, 10);
+        minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+        facts->version = (unsigned) VERSION(major, minor);
         /* Only the stricter of its two degrees closes tracefs (LOCKDOWN_TRACEFS, security.h, 5.4). */
         facts->locked = kernel_text_read(LOCKDOWN_PATH, &lockdown) >= 0 && strstr(lockdown, "[confidentiality]");
         if (facts->locked)
@@ -180,8 +184,8 @@ static int probe_graph_instances(const Facts *facts, Feature *feature) {
 /* /proc/kallsyms shows zeros to whom kptr_restrict hides them (Documentation/admin-guide/sysctl/kernel.rst). */
 static int probe_addresses(Feature *feature) {
         CLEANUP_FCLOSE FILE *file = NULL;
-        CLEANUP_FREE char *restriction = NULL;
-        unsigned long long address;
+        CLEANUP_FREE char *restriction = NULL, *line = NULL;
+        size_t allocated = 0;
 
         feature->name = "kernel_addresses";
         file = fopen(KALLSYMS_PATH, "re");
@@ -191,8 +195,8 @@ static int probe_addresses(Feature *feature) {
                 return set_reason(feature, "cannot read " KALLSYMS_PATH ": %s", strerror(errno));
 
         /* The first symbols of a kernel with per-CPU data may stand at zero for real. */
-        while (fscanf(file, "%llx%*[^\n]", &address) == 1)
-                if (address != 0) {
+        while (getline(&line, &allocated, file) > 0)
+                if (strtoull(line, NULL, 16) != 0) {
                         feature->available = true;
                         return 0;
                 }

@@ -11,6 +11,8 @@
 #include "core/parse.h"
 #include "kernel/kernel-text.h"
 
+/* What only a pidfd has in its fdinfo (proc(5)). */
+#define PIDFD_LINE "\nPid:"
 /* Of paths below /proc with two numbers. */
 #define PROC_PATH_SIZE 64
 
@@ -55,11 +57,23 @@ static bool parse_pid(const char *text, pid_t *ret) {
         return true;
 }
 
+/* The number at the start of `text`, behind white space; it fits into a pid_t. */
+static bool parse_number(const char *text, long *ret) {
+        char *end;
+        long value = strtol(text, &end, 10);
+
+        if (end == text || value < INT_MIN || value > INT_MAX)
+                return false;
+        *ret = value;
+        return true;
+}
+
 int process_from_pidfd(int pidfd, Error *error, pid_t *ret) {
         char path[PROC_PATH_SIZE];
         CLEANUP_FREE char *text = NULL;
         const char *line;
-        int pid, r;
+        long pid;
+        int r;
 
         if (pidfd < 0)
                 return error_set(error, ERROR_BAD_DESCRIPTOR, "Not a descriptor: %d", pidfd);
@@ -70,15 +84,15 @@ int process_from_pidfd(int pidfd, Error *error, pid_t *ret) {
         if (r < 0)
                 return error_set_errno(error, r, "Cannot look at descriptor %d", pidfd);
 
-        line = strstr(text, "\nPid:");
-        if (!line || sscanf(line, "\nPid: %d", &pid) != 1)
+        line = strstr(text, PIDFD_LINE);
+        if (!line || !parse_number(line + strlen(PIDFD_LINE), &pid))
                 return error_set(error, ERROR_BAD_DESCRIPTOR, "The descriptor is not that of a process (pidfd)");
         /* -1: it was reaped; 0: it lives where our pid namespace cannot see it. */
         if (pid <= 0)
                 return error_set(error, ERROR_NO_SUCH_PROCESS, "%s",
                                  pid < 0 ? "The process of the descriptor has gone"
                                          : "The process of the descriptor is in another pid namespace");
-        *ret = pid;
+        *ret = (pid_t) pid;
         return 0;
 }
 
@@ -135,15 +149,16 @@ static pid_t parent_of(pid_t pid) {
         char path[PROC_PATH_SIZE];
         CLEANUP_FREE char *text = NULL;
         const char *p;
-        int parent;
+        long parent;
 
         (void) snprintf(path, sizeof(path), "/proc/%d/stat", pid);
         if (kernel_text_read(path, &text) < 0)
                 return 0;
+        /* ") S 1234 ": the state is one letter. */
         p = strrchr(text, ')');
-        if (!p || sscanf(p, ") %*c %d", &parent) != 1)
+        if (!p || strlen(p) < strlen(") S ") || !parse_number(p + strlen(") S "), &parent))
                 return 0;
-        return parent;
+        return (pid_t) parent;
 }
 
 /* For a kernel without /proc/pid/task/tid/children (CONFIG_PROC_CHILDREN): adds to `processes` all whose
