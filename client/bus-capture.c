@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "client/bus-capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "client/bus-properties.h"
+#include "ktraced/cleanup.h"
+#include "ktraced/protocol.h"
+
+void capture_status_clear(CaptureStatus *status) {
+        free(status->id);
+        free(status->state);
+        *status = (CaptureStatus){ 0 };
+}
+
+int bus_capture_describe(BusClient *client, const char *path, Error *error, char **ret_json) {
+        return bus_client_call_simple(client, path, KTRACED_CAPTURE_INTERFACE, "Describe", NULL, CALL_MAY_ASK, 's',
+                                      error, ret_json);
+}
+
+int bus_capture_open(BusClient *client, const char *path, uint32_t segment, Error *error, int *ret_fd) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int r, fd;
+
+        if (client->remote)
+                return error_set(error, ERROR_NOT_SUPPORTED, "Files cannot be handed over from another host");
+        r = bus_client_new_call(client, path, KTRACED_CAPTURE_INTERFACE, "Open", error, &call);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append_basic(call, 'u', &segment);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        r = bus_client_call(client, call, CALL_MAY_ASK, error, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read_basic(reply, 'h', &fd);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        /* The message owns its descriptor. */
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                return error_set_errno(error, -errno, "Cannot keep the descriptor");
+        *ret_fd = fd;
+        return 0;
+}
+
+int bus_capture_delete(BusClient *client, const char *path, Error *error) {
+        return bus_client_call_simple(client, path, KTRACED_CAPTURE_INTERFACE, "Delete", NULL,
+                                      CALL_MAY_ASK | CALL_MAY_LAST, 0, error, NULL);
+}
+
+int bus_capture_get_status(BusClient *client, const char *path, Error *error, CaptureStatus *ret) {
+        CLEANUP(capture_status_clear) CaptureStatus status = { 0 };
+        const BusProperty properties[] = {
+                { "Id", 's', &status.id },         { "State", 's', &status.state },
+                { "Events", 't', &status.events }, { "Bytes", 't', &status.bytes },
+                { "Lost", 't', &status.lost },     { "Segments", 'u', &status.segments },
+        };
+        int r;
+
+        r = bus_properties_get(client, path, KTRACED_CAPTURE_INTERFACE, properties, ELEMENTSOF(properties), error);
+        if (r < 0)
+                return r;
+        capture_status_clear(ret);
+        *ret = status;
+        status = (CaptureStatus){ 0 };
+        return 0;
+}

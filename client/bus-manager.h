@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The methods of org.ktraced1.Manager, one function each; see dbus/org.ktraced1.Manager.xml. All return 0, or
+ * -errno with the server's message in `error`; results are the caller's to free.
+ */
+
+#include "client/bus-client.h"
+#include "client/bus-rows.h"
+#include "client/spec-args.h"
+
+int bus_manager_create_session(BusClient *client, const char *name, const SpecArgs *spec, Error *error,
+                               char **ret_path);
+int bus_manager_start_session(BusClient *client, const char *name, const SpecArgs *spec, Error *error,
+                              char **ret_path);
+int bus_manager_get_session(BusClient *client, const char *id_or_name, Error *error, char **ret_path);
+int bus_manager_list_sessions(BusClient *client, Error *error, SessionRows *ret);
+/* `session_id`: only that session's; NULL: all. */
+int bus_manager_list_captures(BusClient *client, const char *session_id, Error *error, CaptureRows *ret);
+int bus_manager_get_capture(BusClient *client, const char *id, Error *error, char **ret_path);
+int bus_manager_list_events(BusClient *client, const char *pattern, Error *error, char ***ret);
+int bus_manager_describe_event(BusClient *client, const char *event, Error *error, char **ret_json);
+int bus_manager_list_tracers(BusClient *client, Error *error, char ***ret);
+int bus_manager_list_profiles(BusClient *client, Error *error, ProfileRows *ret);
+int bus_manager_describe_profile(BusClient *client, const char *name, Error *error, char **ret_json);
+int bus_manager_capabilities(BusClient *client, Error *error, CapabilityRows *ret);
+int bus_manager_describe(BusClient *client, Error *error, char **ret_json);
+int bus_manager_reload(BusClient *client, Error *error);

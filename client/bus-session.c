@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "client/bus-session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/bus-properties.h"
+#include "ktraced/cleanup.h"
+#include "ktraced/protocol.h"
+
+void session_status_clear(SessionStatus *status) {
+        free(status->id);
+        free(status->state);
+        free(status->capture);
+        *status = (SessionStatus){ 0 };
+}
+
+static int call_session(BusClient *client, const char *path, const char *member, CallFlags flags, Error *error) {
+        return bus_client_call_simple(client, path, KTRACED_SESSION_INTERFACE, member, NULL, flags, 0, error, NULL);
+}
+
+int bus_session_start(BusClient *client, const char *path, Error *error) {
+        return call_session(client, path, "Start", CALL_MAY_ASK, error);
+}
+
+int bus_session_stop(BusClient *client, const char *path, Error *error) {
+        return call_session(client, path, "Stop", CALL_MAY_ASK | CALL_MAY_LAST | CALL_NO_AUTO_START, error);
+}
+
+int bus_session_rotate(BusClient *client, const char *path, Error *error) {
+        return call_session(client, path, "Rotate", CALL_MAY_ASK | CALL_MAY_LAST, error);
+}
+
+int bus_session_clear(BusClient *client, const char *path, Error *error) {
+        return call_session(client, path, "Clear", CALL_MAY_ASK | CALL_MAY_LAST, error);
+}
+
+int bus_session_remove(BusClient *client, const char *path, Error *error) {
+        return call_session(client, path, "Remove", CALL_MAY_ASK | CALL_MAY_LAST | CALL_NO_AUTO_START, error);
+}
+
+int bus_session_add_process(BusClient *client, const char *path, int pidfd, Error *error) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        if (client->remote)
+                return error_set(error, ERROR_NOT_SUPPORTED, "Processes of this host cannot be traced on another");
+        r = bus_client_new_call(client, path, KTRACED_SESSION_INTERFACE, "AddProcess", error, &call);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append_basic(call, 'h', &pidfd);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        return bus_client_call(client, call, CALL_MAY_ASK, error, NULL);
+}
+
+int bus_session_describe(BusClient *client, const char *path, Error *error, char **ret_json) {
+        return bus_client_call_simple(client, path, KTRACED_SESSION_INTERFACE, "Describe", NULL, CALL_MAY_ASK, 's',
+                                      error, ret_json);
+}
+
+int bus_session_get_status(BusClient *client, const char *path, Error *error, SessionStatus *ret) {
+        CLEANUP(session_status_clear) SessionStatus status = { 0 };
+        const BusProperty properties[] = {
+                { "Id", 's', &status.id },           { "State", 's', &status.state },
+                { "Capture", 'o', &status.capture }, { "Events", 't', &status.events },
+                { "Bytes", 't', &status.bytes },     { "Lost", 't', &status.lost },
+        };
+        int r;
+
+        r = bus_properties_get(client, path, KTRACED_SESSION_INTERFACE, properties, ELEMENTSOF(properties), error);
+        if (r < 0)
+                return r;
+        session_status_clear(ret);
+        *ret = status;
+        status = (SessionStatus){ 0 };
+        return 0;
+}
+
+int bus_session_watch(BusClient *client, const char *path, sd_bus_message_handler_t handler, void *userdata,
+                      Error *error) {
+        /* Without a bus messages have no sender. */
+        const char *sender = client->daemon.pid > 0 ? NULL : KTRACED_BUS_NAME;
+        int r;
+
+        r = sd_bus_match_signal_async(client->bus, NULL, sender, path, "org.freedesktop.DBus.Properties",
+                                      "PropertiesChanged", handler, NULL, userdata);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(client->bus, NULL, sender, KTRACED_OBJECT_PATH,
+                                              KTRACED_MANAGER_INTERFACE, "SessionRemoved", handler, NULL, userdata);
+        return r < 0 ? error_set_errno(error, r, "Cannot listen to signals of ktraced") : 0;
+}

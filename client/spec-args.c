@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "client/spec-args.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/verb.h"
+#include "core/parse.h"
+#include "core/strv.h"
+#include "ktraced/cleanup.h"
+
+/* The name that trace-cmd gives to everything there is, and its pattern. */
+#define ALL_EVENTS "all"
+#define ALL_EVENTS_PATTERN "*:*"
+
+void spec_args_init(SpecArgs *args) {
+        *args = (SpecArgs){ .pidfd = -1, .output = -1 };
+}
+
+void spec_args_clear(SpecArgs *args) {
+        strv_free(args->events);
+        strv_free(args->filters);
+        strv_free(args->options);
+        free(args->pids);
+        spec_args_init(args);
+}
+
+static ParseResult out_of_memory(void) {
+        (void) verb_usage("Out of memory.");
+        return PARSE_WRONG;
+}
+
+static ParseResult wrong(const char *option, const char *argument, const char *expected) {
+        (void) verb_usage("%s '%s': expected %s.", option, argument, expected);
+        return PARSE_WRONG;
+}
+
+static int add_event(SpecArgs *args, const char *pattern) {
+        CLEANUP_FREE char *text = NULL;
+
+        if (strcmp(pattern, ALL_EVENTS) == 0)
+                pattern = ALL_EVENTS_PATTERN;
+        if (asprintf(&text, "%s%s", args->excluding ? "!" : "", pattern) < 0)
+                return -ENOMEM;
+        return strv_append(&args->events, text);
+}
+
+static ParseResult take_events(SpecArgs *args, const char *argument) {
+        CLEANUP(strv_freep) char **patterns = NULL;
+
+        if (strv_split(argument, ",", &patterns) < 0)
+                return out_of_memory();
+        if (strv_length(patterns) == 0)
+                return wrong("--event", argument, "an event or a pattern");
+        args->last_event = strv_length(args->events);
+        for (size_t i = 0; patterns[i]; i++)
+                if (add_event(args, patterns[i]) < 0)
+                        return out_of_memory();
+        return PARSE_GO_ON;
+}
+
+/* Several filters for one pattern must all let an event pass, as in trace-cmd. */
+static int add_filter(SpecArgs *args, const char *pattern, const char *expression) {
+        int r;
+
+        for (size_t i = 0; args->filters && args->filters[i]; i += 2) {
+                char *both;
+
+                if (strcmp(args->filters[i], pattern) != 0)
+                        continue;
+                if (asprintf(&both, "(%s)&&(%s)", args->filters[i + 1], expression) < 0)
+                        return -ENOMEM;
+                free(args->filters[i + 1]);
+                args->filters[i + 1] = both;
+                return 0;
+        }
+        r = strv_append(&args->filters, pattern);
+        return r < 0 ? r : strv_append(&args->filters, expression);
+}
+
+static ParseResult take_filter(SpecArgs *args, const char *argument) {
+        if (!args->events || args->excluding) {
+                (void) verb_usage("--filter '%s' must follow the --event that it is for.", argument);
+                return PARSE_WRONG;
+        }
+        for (size_t i = args->last_event; args->events[i]; i++)
+                if (add_filter(args, args->events[i], argument) < 0)
+                        return out_of_memory();
+        return PARSE_GO_ON;
+}
+
+static ParseResult take_pids(SpecArgs *args, const char *argument) {
+        CLEANUP(strv_freep) char **words = NULL;
+
+        if (strv_split(argument, ",", &words) < 0)
+                return out_of_memory();
+        if (strv_length(words) == 0)
+                return wrong("--pid", argument, "process ids");
+        for (size_t i = 0; words[i]; i++) {
+                int32_t *pids;
+                uint64_t pid;
+
+                if (parse_unsigned(words[i], &pid) < 0 || pid == 0 || pid > INT32_MAX)
+                        return wrong("--pid", words[i], "a process id");
+                pids = reallocarray(args->pids, args->n_pids + 1, sizeof(*pids));
+                if (!pids)
+                        return out_of_memory();
+                args->pids = pids;
+                args->pids[args->n_pids++] = (int32_t) pid;
+        }
+        return PARSE_GO_ON;
+}
+
+static ParseResult take_options(SpecArgs *args, const char *argument) {
+        CLEANUP(strv_freep) char **words = NULL;
+
+        if (strv_split(argument, ",", &words) < 0)
+                return out_of_memory();
+        for (size_t i = 0; words && words[i]; i++)
+                if (strv_append(&args->options, words[i]) < 0)
+                        return out_of_memory();
+        return PARSE_GO_ON;
+}
+
+/* trace-cmd's -b is in KiB: so is a bare number here. */
+static ParseResult take_buffer_size(SpecArgs *args, const char *argument) {
+        uint64_t number;
+
+        if (parse_unsigned(argument, &number) >= 0) {
+                if (number == 0 || number > UINT64_MAX / 1024)
+                        return wrong("--buffer-size", argument, "a size");
+                args->buffer_size = number * 1024;
+                return PARSE_GO_ON;
+        }
+        if (parse_size(argument, &args->buffer_size) < 0 || args->buffer_size == 0)
+                return wrong("--buffer-size", argument, "KiB for each CPU, or a size such as 4M");
+        return PARSE_GO_ON;
+}
+
+static ParseResult take_size(const char *option, const char *argument, uint64_t *ret) {
+        if (parse_size(argument, ret) < 0 || *ret == 0)
+                return wrong(option, argument, "a size such as 64M");
+        return PARSE_GO_ON;
+}
+
+static ParseResult take_span(const char *option, const char *argument, uint64_t *ret) {
+        if (parse_span(argument, ret) < 0 || *ret == 0)
+                return wrong(option, argument, "a time such as 10s or 5min");
+        return PARSE_GO_ON;
+}
+
+static ParseResult take_segments(SpecArgs *args, const char *argument) {
+        if (parse_unsigned(argument, &args->segments) < 0 || args->segments == 0)
+                return wrong("--segments", argument, "a number of segments");
+        return PARSE_GO_ON;
+}
+
+static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument, bool *is_spec) {
+        switch (c) {
+        case 'e':
+                return take_events(args, argument);
+        case 'f':
+                return take_filter(args, argument);
+        case 'v':
+                args->excluding = true;
+                return PARSE_GO_ON;
+        case 'P':
+                return take_pids(args, argument);
+        case 'c':
+                args->children = true;
+                return PARSE_GO_ON;
+        case 'M':
+                args->cpus = argument;
+                return PARSE_GO_ON;
+        case 'C':
+                args->clock = argument;
+                return PARSE_GO_ON;
+        case 'O':
+                return take_options(args, argument);
+        case 'b':
+                return take_buffer_size(args, argument);
+        case OPTION_PROFILE:
+                args->profile = argument;
+                return PARSE_GO_ON;
+        case OPTION_DURATION:
+                return take_span("--duration", argument, &args->duration);
+        case OPTION_SEGMENT_SIZE:
+                return take_size("--segment-size", argument, &args->segment_size);
+        case OPTION_SEGMENT_AGE:
+                return take_span("--segment-age", argument, &args->segment_age);
+        case OPTION_SEGMENTS:
+                return take_segments(args, argument);
+        case OPTION_SYMBOLS:
+                args->symbols = true;
+                return PARSE_GO_ON;
+        default:
+                *is_spec = false;
+                return PARSE_GO_ON;
+        }
+}
+
+ParseResult spec_args_take_option(SpecArgs *args, Globals *globals, int c, const char *argument) {
+        bool is_spec = true;
+        ParseResult result;
+
+        result = take_spec_option(args, c, argument, &is_spec);
+        if (!is_spec)
+                return globals_take_option(globals, c, argument);
+        args->given = true;
+        return result;
+}
+
+ParseResult spec_args_check(const SpecArgs *args, bool has_program) {
+        if (args->children && args->n_pids == 0 && !has_program) {
+                (void) verb_usage("--children needs --pid, or --follow with a program.");
+                return PARSE_WRONG;
+        }
+        if (!args->events && !args->profile) {
+                (void) verb_usage("Nothing to trace: name events with --event or a profile with --profile.");
+                return PARSE_WRONG;
+        }
+        return PARSE_GO_ON;
+}
+
+/* Each appender adds one entry, or nothing when the key was not given. */
+
+static int append_string(sd_bus_message *m, const char *key, const char *value) {
+        return value ? sd_bus_message_append(m, "{sv}", key, "s", value) : 0;
+}
+
+static int append_number(sd_bus_message *m, const char *key, uint64_t value) {
+        return value ? sd_bus_message_append(m, "{sv}", key, "t", value) : 0;
+}
+
+static int append_true(sd_bus_message *m, const char *key, bool value) {
+        return value ? sd_bus_message_append(m, "{sv}", key, "b", 1) : 0;
+}
+
+static int append_strings(sd_bus_message *m, const char *key, char **strings) {
+        int r;
+
+        if (strv_length(strings) == 0)
+                return 0;
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, strings);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_filters(sd_bus_message *m, char **filters) {
+        int r;
+
+        if (strv_length(filters) == 0)
+                return 0;
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', "filters");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "a{ss}");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "{ss}");
+        for (size_t i = 0; r >= 0 && filters[i]; i += 2)
+                r = sd_bus_message_append(m, "{ss}", filters[i], filters[i + 1]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_pids(sd_bus_message *m, const int32_t *pids, size_t n_pids) {
+        int r;
+
+        if (n_pids == 0)
+                return 0;
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', "pids");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "ai");
+        if (r >= 0)
+                r = sd_bus_message_append_array(m, 'i', pids, n_pids * sizeof(*pids));
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_descriptors(sd_bus_message *m, const SpecArgs *args) {
+        int r = 0;
+
+        if (args->pidfd >= 0)
+                r = sd_bus_message_append(m, "{sv}", "pidfds", "ah", 1, args->pidfd);
+        if (r >= 0 && args->output >= 0)
+                r = sd_bus_message_append(m, "{sv}", "output", "h", args->output);
+        return r;
+}
+
+static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
+        int r;
+
+        r = append_string(m, "profile", args->profile);
+        if (r >= 0)
+                r = append_true(m, "children", args->children);
+        if (r >= 0)
+                r = append_string(m, "cpus", args->cpus);
+        if (r >= 0)
+                r = append_string(m, "clock", args->clock);
+        if (r >= 0)
+                r = append_number(m, "buffer_size", args->buffer_size);
+        if (r >= 0)
+                r = append_number(m, "segment_size", args->segment_size);
+        if (r >= 0)
+                r = append_number(m, "segment_age", args->segment_age);
+        if (r >= 0)
+                r = append_number(m, "segments", args->segments);
+        if (r >= 0)
+                r = append_number(m, "duration", args->duration);
+        if (r >= 0)
+                r = append_true(m, "symbols", args->symbols);
+        return r < 0 ? r : append_true(m, "attached", args->attached);
+}
+
+int spec_args_append(const SpecArgs *args, sd_bus_message *message) {
+        int r;
+
+        r = sd_bus_message_open_container(message, 'a', "{sv}");
+        if (r >= 0)
+                r = append_single_values(message, args);
+        if (r >= 0)
+                r = append_strings(message, "events", args->events);
+        if (r >= 0)
+                r = append_filters(message, args->filters);
+        if (r >= 0)
+                r = append_pids(message, args->pids, args->n_pids);
+        if (r >= 0)
+                r = append_strings(message, "options", args->options);
+        if (r >= 0)
+                r = append_descriptors(message, args);
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}

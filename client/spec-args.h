@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * SpecArgs: what to trace, as the command line says it, on its way into the a{sv} of the daemon's spec
+ * (daemon/core/spec.h has the keys). The letters are trace-cmd's where it has them.
+ *
+ * Life cycle: spec_args_init(); spec_args_take_option() for each option; spec_args_check(); the record verb
+ * fills in what is not an option; spec_args_append(); spec_args_clear().
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-bus.h>
+
+#include "client/options.h"
+
+typedef struct SpecArgs {
+        bool given; /* any option at all */
+        char **events;
+        size_t last_event; /* index of the first pattern of the newest -e */
+        bool excluding;    /* -v was seen */
+        char **filters;    /* pattern, expression, pattern, expression ... */
+        int32_t *pids;
+        size_t n_pids;
+        bool children;
+        const char *profile, *cpus, *clock; /* argv's; NULL: not given, as 0 is for the numbers */
+        char **options;
+        uint64_t buffer_size, segment_size; /* bytes */
+        uint64_t segment_age, duration;     /* usec */
+        uint64_t segments;
+        bool symbols;
+        /* Not options of their own: */
+        bool attached;
+        int pidfd;  /* borrowed; -1: none */
+        int output; /* borrowed; -1: none */
+} SpecArgs;
+
+enum {
+        OPTION_PROFILE = OPTION_OF_VERB,
+        OPTION_DURATION,
+        OPTION_SEGMENT_SIZE,
+        OPTION_SEGMENT_AGE,
+        OPTION_SEGMENTS,
+        OPTION_SYMBOLS,
+        OPTION_AFTER_SPEC,
+};
+
+#define SPEC_ARGS_SHORT "e:f:vP:cM:C:O:b:"
+#define SPEC_ARGS_LONG                                                                                 \
+        { "event", required_argument, NULL, 'e' }, { "filter", required_argument, NULL, 'f' },         \
+                { "exclude", no_argument, NULL, 'v' }, { "pid", required_argument, NULL, 'P' },        \
+                { "children", no_argument, NULL, 'c' }, { "cpus", required_argument, NULL, 'M' },      \
+                { "clock", required_argument, NULL, 'C' }, { "option", required_argument, NULL, 'O' }, \
+                { "buffer-size", required_argument, NULL, 'b' },                                       \
+                { "profile", required_argument, NULL, OPTION_PROFILE },                                \
+                { "duration", required_argument, NULL, OPTION_DURATION },                              \
+                { "segment-size", required_argument, NULL, OPTION_SEGMENT_SIZE },                      \
+                { "segment-age", required_argument, NULL, OPTION_SEGMENT_AGE },                        \
+                { "segments", required_argument, NULL, OPTION_SEGMENTS }, {                            \
+                "symbols", no_argument, NULL, OPTION_SYMBOLS                                           \
+        }
+
+void spec_args_init(SpecArgs *args);
+void spec_args_clear(SpecArgs *args);
+
+/* Takes an option of SPEC_ARGS_SHORT or _LONG, or a global one. A message about a wrong one was printed. */
+ParseResult spec_args_take_option(SpecArgs *args, Globals *globals, int c, const char *argument);
+
+/* Rules that concern several options. `has_program`: the process to trace comes later. */
+ParseResult spec_args_check(const SpecArgs *args, bool has_program);
+
+/* Appends the a{sv}. -errno of sd-bus. */
+int spec_args_append(const SpecArgs *args, sd_bus_message *message);
