@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `ktracectl status`: what ktraced is, what the kernel lets it do, and its sessions; and `ktracectl reload`. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/bus-manager.h"
+#include "client/describe.h"
+#include "client/json-print.h"
+#include "client/pager.h"
+#include "client/session-table.h"
+#include "client/verb.h"
+#include "core/json-text.h"
+#include "core/parse.h"
+
+#define LABEL_WIDTH 12
+
+typedef struct Status {
+        struct json_object *manager;
+        CapabilityRows capabilities;
+        SessionRows sessions;
+} Status;
+
+static void status_clear(Status *status) {
+        (void) json_object_put(status->manager);
+        capability_rows_clear(&status->capabilities);
+        session_rows_clear(&status->sessions);
+}
+
+static int status_read(Status *status, BusClient *client, Error *error) {
+        CLEANUP_FREE char *text = NULL;
+        int r;
+
+        r = bus_manager_describe(client, error, &text);
+        if (r >= 0)
+                r = describe_parse(text, error, &status->manager);
+        if (r >= 0)
+                r = bus_manager_capabilities(client, error, &status->capabilities);
+        return r < 0 ? r : bus_manager_list_sessions(client, error, &status->sessions);
+}
+
+static int features_to_json(const CapabilityRows *rows, struct json_object **ret) {
+        CLEANUP_JSON struct json_object *features = json_object_new_object();
+
+        for (size_t i = 0; i < rows->n_features; i++) {
+                const FeatureRow *feature = &rows->features[i];
+                int r;
+
+                r = json_add(features, feature->name,
+                             feature->reason ? json_object_new_string(feature->reason)
+                                             : json_object_new_boolean(true));
+                if (r < 0)
+                        return r;
+        }
+        *ret = STEAL_PTR(features);
+        return 0;
+}
+
+static int print_json(const Status *status, const Globals *globals) {
+        CLEANUP_JSON struct json_object *object = json_object_new_object(), *features = NULL;
+        CLEANUP(table_freep) Table *table = NULL;
+        int r;
+
+        r = features_to_json(&status->capabilities, &features);
+        if (r >= 0)
+                r = session_table_new(&status->sessions, &table);
+        if (r >= 0)
+                r = json_add(object, "manager", json_object_get(status->manager));
+        if (r >= 0)
+                r = json_add(object, "features", STEAL_PTR(features));
+        if (r >= 0)
+                r = json_add(object, "sessions", json_object_get(table_rows(table)));
+        if (r < 0)
+                return r;
+        json_print(globals, object);
+        return 0;
+}
+
+static uint64_t member(struct json_object *object, const char *key) {
+        struct json_object *value;
+
+        return json_object_object_get_ex(object, key, &value) ? json_object_get_uint64(value) : 0;
+}
+
+static void print_manager(struct json_object *manager, const Globals *globals) {
+        struct json_object *version;
+        char size[32];
+
+        printf("%s●%s ktraced", color_begin(globals->colors, COLOR_GOOD), color_end(globals->colors, COLOR_GOOD));
+        if (json_object_object_get_ex(manager, "version", &version))
+                printf(" %s", json_object_get_string(version));
+        if (globals->host)
+                printf(" on %s", globals->host);
+        printf("\n%*s %" PRIu64 " (%" PRIu64 " active)\n", LABEL_WIDTH, "Sessions:", member(manager, "sessions"),
+               member(manager, "sessions_active"));
+        printf("%*s %" PRIu64 "\n", LABEL_WIDTH, "Captures:", member(manager, "captures"));
+        printf("%*s %" PRIu64 "\n", LABEL_WIDTH, "Profiles:", member(manager, "profiles"));
+        printf("%*s %s\n", LABEL_WIDTH,
+               "Buffers:", format_size(member(manager, "buffer_memory"), size, sizeof(size)));
+}
+
+static void print_features(const CapabilityRows *rows, const Globals *globals) {
+        const char *label = "Kernel has:";
+
+        for (size_t i = 0; i < rows->n_features; i++)
+                if (!rows->features[i].reason) {
+                        printf("%*s %s\n", LABEL_WIDTH, label, rows->features[i].name);
+                        label = "";
+                }
+        label = "Lacks:";
+        for (size_t i = 0; i < rows->n_features; i++)
+                if (rows->features[i].reason) {
+                        printf("%*s %s%s (%s)%s\n", LABEL_WIDTH, label, color_begin(globals->colors, COLOR_FAINT),
+                               rows->features[i].name, rows->features[i].reason,
+                               color_end(globals->colors, COLOR_FAINT));
+                        label = "";
+                }
+}
+
+static int print_text(const Status *status, const Globals *globals) {
+        CLEANUP(table_freep) Table *table = NULL;
+        int r;
+
+        print_manager(status->manager, globals);
+        print_features(&status->capabilities, globals);
+        if (status->sessions.n_rows == 0)
+                return 0;
+        putchar('\n');
+        r = session_table_new(&status->sessions, &table);
+        return r < 0 ? r : table_print(table, globals, NULL);
+}
+
+int verb_status(Globals *globals, int argc, char *argv[]) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(bus_client_freep) BusClient *client = NULL;
+        CLEANUP(pager_close) Pager pager = PAGER_NONE;
+        CLEANUP(status_clear) Status status = { 0 };
+        ParseResult result;
+        char **words;
+        int r;
+
+        result = globals_parse_words(globals, argc, argv, 0, 0, "status", &words);
+        if (result != PARSE_GO_ON)
+                return parse_result_to_exit(result);
+        r = bus_client_new(globals, &error, &client);
+        if (r < 0)
+                return verb_failed(&error, "connect to ktraced");
+        r = status_read(&status, client, &error);
+        if (r < 0)
+                return verb_failed(&error, "ask for the status");
+        pager_open(&pager, globals);
+        r = globals->json != JSON_OFF ? print_json(&status, globals) : print_text(&status, globals);
+        return r < 0 ? verb_failed_errno(r, "print the status") : EXIT_SUCCESS;
+}
+
+int verb_reload(Globals *globals, int argc, char *argv[]) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(bus_client_freep) BusClient *client = NULL;
+        ParseResult result;
+        char **words;
+        int r;
+
+        result = globals_parse_words(globals, argc, argv, 0, 0, "reload", &words);
+        if (result != PARSE_GO_ON)
+                return parse_result_to_exit(result);
+        r = bus_client_new(globals, &error, &client);
+        if (r < 0)
+                return verb_failed(&error, "connect to ktraced");
+        r = bus_manager_reload(client, &error);
+        return r < 0 ? verb_failed(&error, "reload the settings") : EXIT_SUCCESS;
+}
