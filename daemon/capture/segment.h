@@ -9,21 +9,24 @@
  * pages are appended to regions. segment_checkpoint() brings the sizes in the BUFFER option up to date.
  * segment_close() appends what is known last and closes the holes between the regions.
  *
+ * The holes are closed with FALLOC_FL_COLLAPSE_RANGE, which ext4 and XFS have; elsewhere the file stays
+ * sparse. While that goes on, readers see the regions that move as empty; see segment-format.h for what a
+ * crash in the midst of it leaves, and how segment_repair() brings it back.
+ *
  * Life cycle: segment_begin() on an empty file; segment_splice()/segment_write() and segment_checkpoint();
  * segment_close() or, to leave the file as the last checkpoint has it, segment_free().
  *
- * Threads: one. May block on the disk.
+ * Threads: one at a time, any. May block on the disk.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/buffer-stats.h"
-#include "core/comm-map.h"
 #include "core/cpu-list.h"
 #include "core/error.h"
 #include "core/trace-formats.h"
+#include "ktraced/cleanup.h"
 
 typedef struct Segment Segment;
 
@@ -36,8 +39,8 @@ typedef struct SegmentHead {
 } SegmentHead;
 
 typedef struct SegmentTail {
-        const CommMap *comms;
-        const char *const *cpu_stats; /* text of per_cpu/cpuN/stats for each CPU of the head, or NULL */
+        const char *cmdlines;   /* in the form of saved_cmdlines, or NULL */
+        char *const *cpu_stats; /* text of per_cpu/cpuN/stats for each CPU of the head, or NULL */
 } SegmentTail;
 
 /* Writes the head and a first BUFFER option with all sizes 0. `fd`: a regular file, read-write, empty;
@@ -57,6 +60,10 @@ int segment_splice(Segment *segment, size_t cpu_index, int pipe_fd, size_t size)
 int segment_write(Segment *segment, size_t cpu_index, const void *page, size_t size);
 
 int segment_checkpoint(Segment *segment);
+
+/* Times of the earliest first and the latest last page, in the clock's unit; 0 when there is none. Not
+ * after segment_close(). */
+int segment_time_span(const Segment *segment, uint64_t *ret_first, uint64_t *ret_last);
 
 /* Appends command lines and CPU statistics, closes the holes where the file system can. The file is valid
  * throughout. *ret_bytes (may be NULL): the final size of the file. Frees nothing. */

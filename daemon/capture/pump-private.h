@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the pump-*.c files share. Not for others.
+ *
+ * pump.c is the side of the control thread, pump-thread.c the loop, pump-drain.c the way of the pages,
+ * pump-sinks.c the coming and going of sinks. Segments are closed on a second thread, since closing one can
+ * take as long as writing it out: jobs go to it and come back through mailboxes.
+ */
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "capture/pump.h"
+#include "core/comm-map.h"
+
+typedef enum PumpCommandType {
+        PUMP_COMMAND_ADD,
+        PUMP_COMMAND_ROTATE,
+        PUMP_COMMAND_CLEAR,
+        PUMP_COMMAND_REMOVE,
+        PUMP_COMMAND_STOP,
+} PumpCommandType;
+
+typedef struct PumpCommand {
+        MailboxItem item; /* first */
+        PumpCommandType type;
+        uint64_t sink_id;
+        Sink *sink;
+        char *reason;
+        PumpReport *report; /* made beforehand, so that the answer cannot fail for want of memory */
+} PumpCommand;
+
+typedef struct PumpSink {
+        TAILQ_ENTRY(PumpSink) sinks;
+        uint64_t id;
+        Sink *sink;
+        bool active;       /* gets pages */
+        BufferStats *base; /* of each CPU, when it joined */
+        uint64_t *lost;    /* of each CPU, since then */
+        uint64_t events, events_seen, n_lost;
+        uint64_t reported_events, reported_bytes, reported_lost;
+        size_t n_closing; /* segments that are being closed */
+        char *reason;
+        int r; /* why it failed */
+        Error error;
+        PumpReport *closed; /* PUMP_SINK_CLOSED */
+} PumpSink;
+
+TAILQ_HEAD(PumpSinkList, PumpSink);
+
+struct Pump {
+        Instance *instance;
+        char **systems;
+        bool symbols;
+        Mailbox *commands; /* PumpCommand: control thread -> pump */
+        Mailbox *reports;  /* PumpReport: pump -> control thread */
+        Mailbox *jobs;     /* ClosingSegment: pump -> closer; one without a segment ends the closer */
+        Mailbox *closed;   /* ClosingSegment: closer -> pump */
+        pthread_t thread, closer;
+        PumpReport *finished;     /* PUMP_FINISHED, made beforehand */
+        ClosingSegment *last_job; /* ends the closer, made beforehand */
+
+        /* From here on the pump's thread only. */
+        struct pollfd *fds; /* commands, closed, then the CPUs */
+        int setup;          /* -errno when it could not get its descriptors; no sink can be added then */
+        Error setup_error;
+        uint64_t trace_id;
+        TraceFormats *formats; /* NULL until the first sink needs them */
+        CommMap *comms;
+        size_t n_cpus, n_open; /* CPUs; those whose descriptors are open */
+        int *raw_fds, *stats_fds;
+        BufferStats *stats;
+        size_t page_size;
+        void *page;
+        int pipe[2], copy[2]; /* the way of all pages; of those for all sinks but the last */
+        size_t pipe_size;
+        struct PumpSinkList sinks;
+        size_t n_active, n_jobs;
+        bool tracing; /* we switched it on */
+        bool tracing_lost;
+        bool stopping;
+};
+
+/* pump.c */
+PumpReport *pump_report_new(PumpReportType type, uint64_t sink_id); /* NULL when out of memory */
+void pump_post(Pump *pump, PumpReport *report);                     /* does nothing with NULL */
+
+/* pump-thread.c */
+void *pump_thread(void *userdata);
+void *pump_closer_thread(void *userdata);
+uint64_t pump_now(void); /* CLOCK_MONOTONIC, usec */
+
+/* pump-drain.c */
+
+/* Moves what the CPU has of full pages, one batch at most. Returns the number of bytes; a sink that cannot
+ * take them fails. */
+size_t pump_drain(Pump *pump, size_t cpu_index);
+/* Everything that was recorded up to now, also pages that are not full. With no active sink it is thrown
+ * away. */
+void pump_flush(Pump *pump);
+
+/* pump-sinks.c */
+void pump_handle_command(Pump *pump, PumpCommand *command);
+void pump_handle_closed(Pump *pump, ClosingSegment *closing);
+int pump_read_stats(Pump *pump);
+/* Brings counters, sizes and reports up to date. */
+void pump_checkpoint(Pump *pump);
+/* By size: no flush is needed, since the sink goes on with the next page. Nothing may be accounted of a
+ * page that was not delivered, hence between batches only. */
+int pump_rotate_sink(Pump *pump, PumpSink *sink, bool answer, Error *error);
+void pump_rotate_old(Pump *pump);
+/* It stays in the list until pump_reap(), so that whoever goes through the list need not mind. */
+void pump_fail_sink(Pump *pump, PumpSink *sink, int r, Error *error);
+/* Reports and frees the sinks that have ended and whose segments are all closed. */
+void pump_reap(Pump *pump);
+/* False: the disk cannot keep up with closing segments; no more may be filled for now. */
+bool pump_closer_has_room(const Pump *pump);

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "capture/pump-private.h"
+#include "core/strv.h"
+#include "kernel/formats.h"
+
+/* A disk that closes segments more slowly than they are filled must hold the pump up at some point. */
+#define CLOSING_MAX 8U
+
+static PumpSink *find_sink(Pump *pump, uint64_t id) {
+        PumpSink *sink;
+
+        TAILQ_FOREACH(sink, &pump->sinks, sinks)
+                if (sink->id == id)
+                        return sink;
+        return NULL;
+}
+
+static void free_sink(PumpSink *sink) {
+        if (!sink)
+                return;
+
+        sink_free(sink->sink);
+        free(sink->base);
+        free(sink->lost);
+        free(sink->reason);
+        error_clear(&sink->error);
+        pump_report_free(sink->closed);
+        free(sink);
+}
+
+static SegmentHead make_head(const Pump *pump) {
+        return (SegmentHead){
+                .formats = pump->formats,
+                .cpus = instance_cpus(pump->instance),
+                .clock = instance_clock(pump->instance),
+                .trace_id = pump->trace_id,
+        };
+}
+
+int pump_read_stats(Pump *pump) {
+        for (size_t i = 0; i < pump->n_cpus; i++) {
+                int r = instance_read_stats(pump->stats_fds[i], &pump->stats[i]);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* From the statistics that were read last: what was taken out of the buffers since the sink joined is in the
+ * sink; what is in the buffers will be. */
+static int account(Pump *pump, PumpSink *sink) {
+        uint64_t waiting = 0;
+
+        sink->events = 0;
+        sink->n_lost = 0;
+        for (size_t i = 0; i < pump->n_cpus; i++) {
+                sink->events += pump->stats[i].read_events - sink->base[i].read_events;
+                sink->lost[i] = buffer_stats_lost(&pump->stats[i]) - buffer_stats_lost(&sink->base[i]);
+                sink->n_lost += sink->lost[i];
+                waiting += pump->stats[i].entries;
+        }
+        sink->events_seen = sink->events + waiting;
+        return sink_account(sink->sink, sink->events, sink->lost);
+}
+
+static void set_base(Pump *pump, PumpSink *sink) {
+        memcpy(sink->base, pump->stats, pump->n_cpus * sizeof(sink->base[0]));
+        memset(sink->lost, 0, pump->n_cpus * sizeof(sink->lost[0]));
+        sink->events = sink->events_seen = sink->n_lost = 0;
+}
+
+static int copy_losses(Pump *pump, const PumpSink *sink, PumpReport *report) {
+        report->losses = calloc(pump->n_cpus, sizeof(report->losses[0]));
+        if (!report->losses)
+                return -ENOMEM;
+        for (size_t i = 0; i < pump->n_cpus; i++)
+                if (sink->lost[i] > 0)
+                        report->losses[report->n_losses++] = (CpuLoss){
+                                .cpu = instance_cpus(pump->instance)->cpus[i],
+                                .lost = sink->lost[i],
+                        };
+        return 0;
+}
+
+static void fill_totals(const PumpSink *sink, PumpReport *report) {
+        report->events = sink->events_seen;
+        report->bytes = sink_bytes(sink->sink);
+        report->lost = sink->n_lost;
+}
+
+static void report_progress(Pump *pump, PumpSink *sink) {
+        uint64_t bytes = sink_bytes(sink->sink);
+        PumpReport *report;
+
+        if (sink->events_seen == sink->reported_events && bytes == sink->reported_bytes &&
+            sink->n_lost == sink->reported_lost)
+                return;
+
+        report = pump_report_new(PUMP_PROGRESS, sink->id);
+        if (!report)
+                return;
+        fill_totals(sink, report);
+        if (copy_losses(pump, sink, report) < 0) {
+                pump_report_free(report);
+                return;
+        }
+        sink->reported_events = sink->events_seen;
+        sink->reported_bytes = bytes;
+        sink->reported_lost = sink->n_lost;
+        pump_post(pump, report);
+}
+
+static void read_comms(Pump *pump) {
+        CLEANUP_FREE char *text = NULL;
+
+        /* A name that is missing costs the reader a "<...>" and nothing else. */
+        if (formats_read_cmdlines(&text) >= 0)
+                (void) comm_map_add_text(pump->comms, text);
+}
+
+static int format_stats(const Pump *pump, const PumpSink *sink, char ***ret) {
+        CLEANUP(strv_freep) char **stats = NULL;
+
+        for (size_t i = 0; i < pump->n_cpus; i++) {
+                const BufferStats *now = &pump->stats[i], *base = &sink->base[i];
+                CLEANUP_FREE char *text = NULL;
+                int r;
+
+                r = asprintf(&text,
+                             "CPU: %u\nentries: %llu\noverrun: %llu\ncommit overrun: %llu\nbytes: %llu\n"
+                             "dropped events: %llu\nread events: %llu\n",
+                             instance_cpus(pump->instance)->cpus[i], (unsigned long long) now->entries,
+                             (unsigned long long) (now->overrun - base->overrun),
+                             (unsigned long long) (now->commit_overrun - base->commit_overrun),
+                             (unsigned long long) now->bytes, (unsigned long long) (now->dropped - base->dropped),
+                             (unsigned long long) (now->read_events - base->read_events));
+                if (r < 0) {
+                        text = NULL;
+                        return -ENOMEM;
+                }
+                r = strv_append(&stats, text);
+                if (r < 0)
+                        return r;
+        }
+        *ret = STEAL_PTR(stats);
+        return 0;
+}
+
+static int make_tail(Pump *pump, const PumpSink *sink, char **ret_cmdlines, char ***ret_stats) {
+        CLEANUP_FREE char *cmdlines = NULL;
+        int r;
+
+        read_comms(pump);
+        r = comm_map_format(pump->comms, &cmdlines);
+        if (r < 0)
+                return r;
+        r = format_stats(pump, sink, ret_stats);
+        if (r < 0)
+                return r;
+        *ret_cmdlines = STEAL_PTR(cmdlines);
+        return 0;
+}
+
+static void submit(Pump *pump, PumpSink *sink, ClosingSegment *closing, bool answer) {
+        closing->sink_id = sink->id;
+        closing->answer = answer;
+        sink->n_closing++;
+        pump->n_jobs++;
+        mailbox_post(pump->jobs, &closing->item);
+}
+
+/* The sink's last report, and the end of it. */
+static void finish_sink(Pump *pump, PumpSink *sink) {
+        PumpReport *report = STEAL_PTR(sink->closed);
+        int r;
+
+        fill_totals(sink, report);
+        r = sink_finish(sink->sink, sink->r < 0 ? CAPTURE_FAILED : CAPTURE_COMPLETE,
+                        sink->r < 0 ? error_text(&sink->error) : sink->reason, &report->metadata);
+        if (sink->r < 0) {
+                report->r = sink->r;
+                error_move(&report->error, &sink->error);
+        } else if (r < 0)
+                report->r = error_set_errno(&report->error, r, "Failed to write the capture's metadata");
+
+        TAILQ_REMOVE(&pump->sinks, sink, sinks);
+        free_sink(sink);
+        pump_post(pump, report);
+}
+
+/* Takes it off the way of the pages; what it has is closed. pump_reap() lets it go once that is done. */
+static void retire_sink(Pump *pump, PumpSink *sink) {
+        CLEANUP_FREE char *cmdlines = NULL;
+        CLEANUP(strv_freep) char **stats = NULL;
+        ClosingSegment *closing = NULL;
+
+        if (sink->active) {
+                sink->active = false;
+                pump->n_active--;
+                if (pump->n_active == 0 && pump->tracing) {
+                        (void) instance_set_tracing(pump->instance, false, NULL);
+                        pump->tracing = false;
+                }
+        }
+
+        /* Without names and statistics it is a capture still. */
+        (void) make_tail(pump, sink, &cmdlines, &stats);
+        (void) sink_retire(sink->sink, cmdlines, stats, &closing);
+        if (closing)
+                submit(pump, sink, closing, false);
+}
+
+void pump_reap(Pump *pump) {
+        PumpSink *sink, *next;
+
+        for (sink = TAILQ_FIRST(&pump->sinks); sink; sink = next) {
+                next = TAILQ_NEXT(sink, sinks);
+                if (!sink->active && sink->n_closing == 0)
+                        finish_sink(pump, sink);
+        }
+}
+
+void pump_fail_sink(Pump *pump, PumpSink *sink, int r, Error *error) {
+        if (sink->r == 0) {
+                sink->r = r;
+                error_move(&sink->error, error);
+        }
+        if (sink->active)
+                retire_sink(pump, sink);
+}
+
+static void post_rotated(Pump *pump, uint64_t sink_id, int r, Error *error) {
+        PumpReport *report = pump_report_new(PUMP_ROTATED, sink_id);
+
+        if (!report)
+                return;
+        report->r = r;
+        if (r < 0)
+                error_move(&report->error, error);
+        pump_post(pump, report);
+}
+
+void pump_handle_closed(Pump *pump, ClosingSegment *closing) {
+        CLEANUP(closing_segment_freep) ClosingSegment *done = closing;
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        PumpSink *sink = find_sink(pump, closing->sink_id); /* stays until all of its segments are closed */
+        SegmentInfo info;
+        int r;
+
+        pump->n_jobs--;
+        sink->n_closing--;
+        r = sink_take_closed(sink->sink, done, &error, &info);
+        if (r > 0) {
+                PumpReport *report = pump_report_new(PUMP_SEGMENT_CLOSED, sink->id);
+
+                if (report) {
+                        fill_totals(sink, report);
+                        report->segment = info;
+                }
+                pump_post(pump, report);
+        }
+        if (closing->answer) {
+                CLEANUP(error_clear) Error copy = ERROR_INIT;
+
+                if (r < 0)
+                        (void) error_set(&copy, error.code, "%s", error_text(&error));
+                post_rotated(pump, sink->id, r < 0 ? r : 0, &copy);
+        }
+
+        if (r < 0)
+                pump_fail_sink(pump, sink, r, &error);
+}
+
+bool pump_closer_has_room(const Pump *pump) {
+        return pump->n_jobs < CLOSING_MAX;
+}
+
+/* Waits until the closer has caught up, for as long as the disk takes. */
+static void wait_for_closer(Pump *pump) {
+        struct pollfd fd = { .fd = mailbox_fd(pump->closed), .events = POLLIN };
+
+        while (!pump_closer_has_room(pump)) {
+                MailboxItem *item = mailbox_take(pump->closed);
+
+                if (item)
+                        pump_handle_closed(pump, (ClosingSegment *) item);
+                else
+                        (void) poll(&fd, 1, -1);
+        }
+}
+
+int pump_rotate_sink(Pump *pump, PumpSink *sink, bool answer, Error *error) {
+        CLEANUP_FREE char *cmdlines = NULL;
+        CLEANUP(strv_freep) char **stats = NULL;
+        SegmentHead head = make_head(pump);
+        ClosingSegment *closing = NULL;
+        int r;
+
+        r = pump_read_stats(pump);
+        if (r >= 0)
+                r = account(pump, sink);
+        if (r >= 0)
+                r = make_tail(pump, sink, &cmdlines, &stats);
+        if (r >= 0)
+                r = sink_checkpoint(sink->sink);
+        if (r < 0)
+                return error_set_errno(error, r, "Failed to rotate");
+
+        r = sink_rotate(sink->sink, &head, cmdlines, stats, error, &closing);
+        if (closing)
+                submit(pump, sink, closing, answer);
+        return r;
+}
+
+void pump_rotate_old(Pump *pump) {
+        uint64_t now = pump_now();
+        bool flushed = false;
+        PumpSink *sink;
+
+        TAILQ_FOREACH(sink, &pump->sinks, sinks) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                int r;
+
+                if (!sink->active || !sink_is_old(sink->sink, now))
+                        continue;
+                if (!flushed) {
+                        flushed = true;
+                        pump_flush(pump);
+                        if (!sink->active)
+                                continue;
+                }
+                r = pump_rotate_sink(pump, sink, false, &error);
+                if (r < 0)
+                        pump_fail_sink(pump, sink, r, &error);
+        }
+}
+
+static void check_tracing(Pump *pump) {
+        if (!pump->tracing || pump->tracing_lost || instance_is_tracing(pump->instance))
+                return;
+
+        pump->tracing_lost = true;
+        pump_post(pump, pump_report_new(PUMP_TRACING_LOST, 0));
+}
+
+void pump_checkpoint(Pump *pump) {
+        PumpSink *sink;
+        int stats;
+
+        if (pump->n_active == 0)
+                return;
+
+        read_comms(pump);
+        stats = pump_read_stats(pump);
+        TAILQ_FOREACH(sink, &pump->sinks, sinks) {
+                int r = stats;
+
+                if (!sink->active)
+                        continue;
+
+                if (r >= 0)
+                        r = account(pump, sink);
+                if (r >= 0)
+                        r = sink_checkpoint(sink->sink);
+                if (r < 0) {
+                        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+                        (void) error_set_errno(&error, r, "Failed to bring the capture up to date");
+                        pump_fail_sink(pump, sink, r, &error);
+                        continue;
+                }
+                report_progress(pump, sink);
+        }
+        check_tracing(pump);
+}
+
+static int collect_formats(Pump *pump, Error *error) {
+        if (pump->formats)
+                return 0;
+        return formats_collect(pump->systems, pump->symbols, error, &pump->formats);
+}
+
+/* What was recorded before does not concern the new sink: with others there, it goes to them; otherwise
+ * it is of a time when nobody wanted it. */
+static int join(Pump *pump, PumpSink *sink, Error *error) {
+        SegmentHead head;
+        int r;
+
+        if (pump->setup < 0) {
+                error_move(error, &pump->setup_error);
+                return error_set_errno(error, pump->setup, "Failed to open the trace buffers");
+        }
+        if (pump->stopping)
+                return error_set(error, ERROR_WRONG_STATE, "The recording is being stopped");
+
+        sink->base = calloc(pump->n_cpus, sizeof(sink->base[0]));
+        sink->lost = calloc(pump->n_cpus, sizeof(sink->lost[0]));
+        if (!sink->base || !sink->lost)
+                return error_set_errno(error, -ENOMEM, "Failed to begin the capture");
+
+        r = sink_prepare(sink->sink, error);
+        if (r < 0)
+                return r;
+        pump_flush(pump);
+        r = pump_read_stats(pump);
+        if (r < 0)
+                return error_set_errno(error, r, "Failed to read the buffers' statistics");
+        set_base(pump, sink);
+        if (!pump->tracing) {
+                r = instance_set_tracing(pump->instance, true, error);
+                if (r < 0)
+                        return r;
+                pump->tracing = true;
+        }
+        pump_post(pump, pump_report_new(PUMP_SINK_READY, sink->id));
+
+        /* Slow; meanwhile the kernel keeps what is recorded. */
+        r = collect_formats(pump, error);
+        if (r < 0)
+                return r;
+        head = make_head(pump);
+        return sink_begin(sink->sink, &head, error);
+}
+
+static void add_sink(Pump *pump, PumpCommand *command) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        PumpSink *sink;
+        int r;
+
+        sink = calloc(1, sizeof(*sink));
+        if (!sink) {
+                command->report->r = error_set_errno(&command->report->error, -ENOMEM, "Failed to add the capture");
+                pump_post(pump, STEAL_PTR(command->report));
+                return;
+        }
+        sink->id = command->sink_id;
+        sink->sink = STEAL_PTR(command->sink);
+        sink->closed = STEAL_PTR(command->report);
+        sink->error = ERROR_INIT;
+        TAILQ_INSERT_TAIL(&pump->sinks, sink, sinks);
+
+        r = join(pump, sink, &error);
+        if (r >= 0) {
+                sink->active = true;
+                pump->n_active++;
+                return;
+        }
+
+        sink->r = r;
+        error_move(&sink->error, &error);
+        if (pump->n_active == 0 && pump->tracing) {
+                (void) instance_set_tracing(pump->instance, false, NULL);
+                pump->tracing = false;
+        }
+}
+
+static void rotate(Pump *pump, PumpSink *sink, PumpReport *report) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r;
+
+        pump_flush(pump);
+        if (!sink->active)
+                r = error_set(&error, ERROR_WRONG_STATE, "The capture has ended");
+        else
+                r = pump_rotate_sink(pump, sink, true, &error);
+        if (r >= 0) {
+                /* The answer comes when the segment is closed. */
+                pump_report_free(report);
+                return;
+        }
+
+        report->r = r;
+        error_move(&report->error, &error);
+        pump_post(pump, report);
+}
+
+static void clear(Pump *pump, PumpSink *sink, PumpReport *report) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        SegmentHead head = make_head(pump);
+        int r;
+
+        pump_flush(pump);
+        if (!sink->active)
+                r = error_set(&error, ERROR_WRONG_STATE, "The capture has ended");
+        else {
+                r = pump_read_stats(pump);
+                if (r < 0)
+                        (void) error_set_errno(&error, r, "Failed to read the buffers' statistics");
+                else
+                        r = sink_clear(sink->sink, &head, &error);
+                if (r >= 0)
+                        set_base(pump, sink);
+        }
+
+        report->r = r < 0 ? r : 0;
+        if (r < 0)
+                (void) error_set(&report->error, error.code, "%s", error_text(&error));
+        pump_post(pump, report);
+        if (r < 0 && sink->active && !sink_segment(sink->sink))
+                pump_fail_sink(pump, sink, r, &error);
+}
+
+/* Flushed already. */
+static void remove_sink(Pump *pump, PumpSink *sink, const char *reason) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r;
+
+        if (!sink->active)
+                return;
+        if (reason) {
+                sink->reason = strdup(reason);
+                if (!sink->reason) {
+                        (void) error_set_errno(&error, -ENOMEM, "Failed to end the capture");
+                        pump_fail_sink(pump, sink, -ENOMEM, &error);
+                        return;
+                }
+        }
+
+        r = pump_read_stats(pump);
+        if (r >= 0)
+                r = account(pump, sink);
+        if (r < 0) {
+                (void) error_set_errno(&error, r, "Failed to read the buffers' statistics");
+                pump_fail_sink(pump, sink, r, &error);
+                return;
+        }
+        retire_sink(pump, sink);
+}
+
+static void stop(Pump *pump, const char *reason) {
+        PumpSink *sink;
+
+        pump->stopping = true;
+        if (pump->tracing) {
+                /* Another tool may have removed the instance; the end is the same. */
+                (void) instance_set_tracing(pump->instance, false, NULL);
+                pump->tracing = false;
+        }
+        if (pump->n_active > 0)
+                pump_flush(pump);
+        TAILQ_FOREACH(sink, &pump->sinks, sinks)
+                remove_sink(pump, sink, reason);
+}
+
+void pump_handle_command(Pump *pump, PumpCommand *command) {
+        PumpSink *sink;
+
+        if (command->type == PUMP_COMMAND_ROTATE)
+                wait_for_closer(pump);
+        sink = find_sink(pump, command->sink_id);
+
+        switch (command->type) {
+        case PUMP_COMMAND_ADD:
+                add_sink(pump, command);
+                return;
+        case PUMP_COMMAND_STOP:
+                stop(pump, command->reason);
+                return;
+        case PUMP_COMMAND_REMOVE:
+                if (sink && sink->active) {
+                        pump_flush(pump);
+                        remove_sink(pump, sink, command->reason);
+                }
+                return;
+        case PUMP_COMMAND_ROTATE:
+        case PUMP_COMMAND_CLEAR:
+                if (!sink || !sink->active) {
+                        command->report->r =
+                                error_set(&command->report->error, ERROR_WRONG_STATE, "The capture has ended");
+                        pump_post(pump, STEAL_PTR(command->report));
+                } else if (command->type == PUMP_COMMAND_ROTATE)
+                        rotate(pump, sink, STEAL_PTR(command->report));
+                else
+                        clear(pump, sink, STEAL_PTR(command->report));
+                return;
+        }
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the store-*.c files share. Not for others.
+ *
+ * store.c makes and opens, store-load.c reads and repairs after a restart, store-delete.c removes,
+ * store-digest.c computes checksums. A name with HIDDEN_PREFIX is a capture that is not there yet, or not
+ * any more; unless it is locked, it is a leftover.
+ */
+
+#include "capture/store.h"
+
+#define METADATA_NAME "capture.json"
+#define METADATA_TEMPORARY METADATA_NAME ".tmp"
+#define FIRST_SEGMENT_TEMPORARY "trace-000001.dat.tmp"
+#define HIDDEN_PREFIX "."
+#define STORE_ID_MAX 64U
+
+struct Store {
+        int fd; /* of the root */
+};
+
+int store_open_capture(const Store *store, const char *id, Error *error, int *ret);
+/* A capture's directory and the files in it; nothing in it is a directory. */
+int store_remove_directory(const Store *store, const char *name);
