@@ -81,6 +81,21 @@ static int make_id(char ret[static STORE_ID_MAX]) {
         return 0;
 }
 
+int store_make_id(char **ret) {
+        char id[STORE_ID_MAX];
+        char *copy;
+        int r;
+
+        r = make_id(id);
+        if (r < 0)
+                return r;
+        copy = strdup(id);
+        if (!copy)
+                return -ENOMEM;
+        *ret = copy;
+        return 0;
+}
+
 int store_create_capture(Store *store, Error *error, char **ret_id, int *ret_dir_fd) {
         char id[STORE_ID_MAX], hidden[STORE_ID_MAX + sizeof(HIDDEN_PREFIX)];
         CLEANUP_FREE char *copy = NULL;
