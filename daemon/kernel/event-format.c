@@ -42,27 +42,29 @@ static int read_text(const char *system, const char *name, Error *error, char **
         return error_set_errno(error, errno ? -errno : -EIO, "Cannot read the format of %s:%s", system, name);
 }
 
-static int parse_text(EventFormat *format, const char *text, size_t size, const char *system) {
-        format->text = strdup(text);
+static int parse_text(EventFormat *format, size_t size, const char *system) {
         format->tep = tep_alloc();
-        if (!format->text || !format->tep)
+        if (!format->tep)
                 return -ENOMEM;
         /* A print format that the library cannot parse leaves an event whose fields are good. */
-        (void) tep_parse_format(format->tep, &format->event, text, size, system);
+        (void) tep_parse_format(format->tep, &format->event, format->text, size, system);
         return format->event ? 0 : -EBADMSG;
 }
 
 int event_format_new(const char *system, const char *name, Error *error, EventFormat **ret) {
         CLEANUP(event_format_freep) EventFormat *format = NULL;
         CLEANUP_FREE char *text = NULL;
-        size_t size;
+        size_t size = 0;
         int r;
 
         r = read_text(system, name, error, &text, &size);
         if (r < 0)
                 return r;
         format = calloc(1, sizeof(*format));
-        r = format ? parse_text(format, text, size, system) : -ENOMEM;
+        if (!format)
+                return error_set_errno(error, -ENOMEM, "Cannot parse the format of %s:%s", system, name);
+        format->text = STEAL_PTR(text);
+        r = parse_text(format, size, system);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot parse the format of %s:%s", system, name);
         *ret = STEAL_PTR(format);

@@ -14,8 +14,10 @@
 #include "kernel/instance-private.h"
 #include "kernel/kernel-text.h"
 
-/* How often a new instance may vanish before it is held, see instance_create(). */
-#define CREATE_ATTEMPTS 3
+/* How often a new instance may vanish before it is held, see make_and_hold(), and the pause after that, in
+ * which the kernel ends the removal. */
+#define CREATE_ATTEMPTS 10
+#define CREATE_PAUSE_USEC 10000
 /* Of paths below an instance that hold a CPU's number. */
 #define CPU_PATH_SIZE 64
 /* The file of a CPU's numbers has some 200 bytes. */
@@ -46,6 +48,10 @@ static int make_and_hold(Instance *instance) {
         instance->tracefs = tracefs;
         instance->tracing_on_fd = fd;
         return 0;
+}
+
+static bool is_vanished(int r) {
+        return r == -ENOENT || r == -ENODEV;
 }
 
 static int read_clock(Instance *instance) {
@@ -105,10 +111,12 @@ int instance_create(const char *name, Error *error, Instance **ret) {
                 return error_set_errno(error, -ENOMEM, "Cannot make an instance");
         }
 
-        for (unsigned attempt = 1;; attempt++) {
+        r = make_and_hold(instance);
+        /* EEXIST can be that instance only, on its way out. */
+        for (unsigned attempt = 1, vanished = is_vanished(r); vanished && attempt < CREATE_ATTEMPTS; attempt++) {
+                (void) usleep(CREATE_PAUSE_USEC);
                 r = make_and_hold(instance);
-                if (r >= 0 || (r != -ENOENT && r != -ENODEV) || attempt == CREATE_ATTEMPTS)
-                        break;
+                vanished = is_vanished(r) || r == -EEXIST;
         }
         if (r < 0) {
                 if (r == -EEXIST)
@@ -144,13 +152,20 @@ void instance_free(Instance *instance) {
         free(instance);
 }
 
+/* 0 also when somebody else was faster: ENODEV is what the kernel says while it removes it for them. */
+static int destroy_in_kernel(struct tracefs_instance *tracefs) {
+        errno = 0;
+        if (tracefs_instance_destroy(tracefs) >= 0 || errno == ENOENT || errno == ENODEV)
+                return 0;
+        return errno ? -errno : -EIO;
+}
+
 int instance_destroy(Instance *instance) {
-        int r = 0;
+        int r;
 
         closep(&instance->tracing_on_fd);
         instance->tracing_on_fd = -1;
-        if (tracefs_instance_destroy(instance->tracefs) < 0)
-                r = errno ? -errno : -EIO;
+        r = destroy_in_kernel(instance->tracefs);
         instance_free(instance);
         return r;
 }
@@ -244,14 +259,16 @@ int instance_remove_stale(unsigned *ret_n_removed) {
                 return errno ? -errno : -ENOMEM;
         for (size_t i = 0; names && names[i]; i++) {
                 struct tracefs_instance *stale = tracefs_instance_alloc(NULL, names[i]);
+                int removed;
 
                 if (!stale)
                         return -ENOMEM;
-                if (tracefs_instance_destroy(stale) >= 0)
-                        n_removed++;
-                else if (errno != EBUSY && errno != ENOENT)
-                        r = -errno; /* The others are still tried. */
+                removed = destroy_in_kernel(stale);
                 tracefs_instance_free(stale);
+                if (removed >= 0)
+                        n_removed++;
+                else if (removed != -EBUSY)
+                        r = removed; /* The others are still tried. */
         }
 
         if (r < 0)

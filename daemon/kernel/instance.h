@@ -24,17 +24,24 @@
 
 typedef struct Instance Instance;
 
-/* `name` is the part behind INSTANCE_PREFIX. */
+/* `name` is the part behind INSTANCE_PREFIX. ERROR_BUSY when there is one of that name. From here on it is
+ * held, so that nobody else's instance_remove_stale() takes it. */
 int instance_create(const char *name, Error *error, Instance **ret);
 void instance_free(Instance *instance);
 DEFINE_POINTER_CLEANUP(Instance, instance_free);
 
 /* Clock, buffer size, options, CPUs, processes, filters, then the events; in that order, since a change
  * of clock or size clears the buffer. `spec` is complete (defaults filled in), `selection` resolved from
- * it. ERROR_KERNEL_REFUSED carries the error_log text. A failure leaves the instance for destroying. */
+ * it. ERROR_KERNEL_REFUSED carries the error_log text. A failure leaves the instance for destroying.
+ *
+ * Options that the spec does not name get the kernel's defaults and not what the top level has at the time.
+ * Processes: the tasks that they have now, and what these start later only with spec->children, threads
+ * too, since the kernel knows no difference (event-fork). Without it, the number of a task that has ended
+ * stays in the filter. A spec with an empty list records nothing until instance_add_tasks(). */
 int instance_configure(Instance *instance, const Spec *spec, const EventSelection *selection, Error *error);
 
-/* Adds to the pid filter. Only for an instance that was configured with processes. */
+/* Adds to the pid filter (35 ms, whatever the number). ERROR_WRONG_STATE for an instance that was configured
+ * without processes, which traces all. */
 int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error);
 
 int instance_set_tracing(Instance *instance, bool on, Error *error);
@@ -55,7 +62,8 @@ int instance_open_raw(Instance *instance, unsigned cpu, int *ret);
 int instance_open_stats(Instance *instance, unsigned cpu, int *ret);
 int instance_read_stats(int fd, BufferStats *ret);
 
-/* Removes it from the kernel (some 35 ms) and frees it, also on failure. -EBUSY while a file is open. */
+/* Removes it from the kernel (some 35 ms) and frees it, also on failure. -EBUSY while a file is open; then
+ * instance_remove_stale() can do it later. */
 int instance_destroy(Instance *instance);
 
 /* Removes the instances with our prefix that nobody holds open: left behind by a daemon that was killed.

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <fcntl.h>
 #include <json-c/json.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <tracefs.h>
+#include <unistd.h>
 
 #include "core/json-text.h"
 #include "core/strv.h"
@@ -145,6 +151,49 @@ static void refuses_what_the_machine_does_not_have(void **state) {
         }
 }
 
+/* In a mount namespace where the kernel seems to lack all events but two. */
+static int resolve_without_syscalls(const char *pattern) {
+        CLEANUP(event_selection_clear) EventSelection selection = { 0 };
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(spec_freep) Spec *spec = new_spec(pattern);
+        char path[] = "/tmp/ktraced-test-XXXXXX";
+        CLEANUP_CLOSE int fd = mkostemp(path, O_CLOEXEC);
+        CLEANUP_FREE char *target = tracefs_get_tracing_file("available_events");
+        const char text[] = "raw_syscalls:sys_enter\nsched:sched_switch\n";
+
+        if (fd < 0 || write(fd, text, strlen(text)) < 0 || unshare(CLONE_NEWNS) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount(path, target, NULL, MS_BIND, NULL) < 0)
+                return -1;
+        (void) unlink(path);
+        (void) catalog_resolve(spec, &error, &selection);
+        return (int) error.code;
+}
+
+static void says_when_the_kernel_has_no_events_for_system_calls(void **state) {
+        const struct {
+                const char *pattern;
+                ErrorCode code;
+        } cases[] = {
+                { "syscalls", ERROR_NOT_SUPPORTED_BY_KERNEL },
+                { "syscalls:openat", ERROR_NOT_SUPPORTED_BY_KERNEL },
+                { "sys_enter_openat", ERROR_NOT_SUPPORTED_BY_KERNEL },
+                { "nosuch:event", ERROR_NO_SUCH_EVENT },
+                { "raw_syscalls", ERROR_NONE },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                pid_t child = fork();
+                int status;
+
+                assert_true(child >= 0);
+                if (child == 0)
+                        _exit(resolve_without_syscalls(cases[i].pattern));
+                assert_int_equal(waitpid(child, &status, 0), child);
+                assert_true(WIFEXITED(status));
+                assert_int_equal(WEXITSTATUS(status), cases[i].code);
+        }
+}
+
 static void lists_clocks_tracers_and_options(void **state) {
         CLEANUP(strv_freep) char **clocks = NULL, **tracers = NULL, **options = NULL;
 
@@ -205,6 +254,7 @@ int main(void) {
                 cmocka_unit_test(resolves_whole_systems_and_filters),
                 cmocka_unit_test(refuses_a_filter_on_a_field_that_is_not_there),
                 cmocka_unit_test(refuses_what_the_machine_does_not_have),
+                cmocka_unit_test(says_when_the_kernel_has_no_events_for_system_calls),
                 cmocka_unit_test(lists_clocks_tracers_and_options),
                 cmocka_unit_test(collects_formats),
                 cmocka_unit_test(collects_symbols_when_asked),

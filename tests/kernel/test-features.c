@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
 #include <tracefs.h>
+#include <unistd.h>
 
 #include "core/strv.h"
 #include "kernel-test.h"
@@ -62,9 +66,42 @@ static void features_are_what_the_files_say(void **state) {
         features_free(features, n);
 }
 
+/* In a mount namespace where instances cannot be made, as with systemd's ProtectKernelTunables=. */
+static int probe_read_only(void) {
+        CLEANUP_FREE char *path = tracefs_get_tracing_file("instances");
+        Feature *features = NULL;
+        const Feature *instances;
+        size_t n = 0;
+        int code;
+
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount(path, path, NULL, MS_BIND, NULL) < 0 ||
+            mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+                return 2;
+        if (features_probe(NULL, &features, &n) < 0)
+                return 3;
+        instances = find(features, n, "instances");
+        code = !instances->available && strstr(instances->reason, "permission") ? 0 : 1;
+        features_free(features, n);
+        return code;
+}
+
+static void a_lack_of_permission_is_a_reason(void **state) {
+        pid_t child = fork();
+        int status;
+
+        assert_true(child >= 0);
+        if (child == 0)
+                _exit(probe_read_only());
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_absent_feature_has_a_reason),
+                cmocka_unit_test(a_lack_of_permission_is_a_reason),
                 cmocka_unit_test(features_are_what_the_files_say),
         };
 

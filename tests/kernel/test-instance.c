@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <tracefs.h>
 #include <unistd.h>
@@ -440,6 +441,30 @@ static void removes_only_what_nobody_holds(void **state) {
         assert_int_equal(instance_destroy(held), 0);
 }
 
+static void is_made_while_others_clean_up(void **state) {
+        pid_t child = fork();
+
+        assert_true(child >= 0);
+        if (child == 0) {
+                unsigned n_removed;
+
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                for (;;) {
+                        (void) instance_remove_stale(&n_removed);
+                        (void) usleep(2000);
+                }
+        }
+        for (unsigned i = 0; i < 20; i++) {
+                Instance *instance = new_instance();
+
+                assert_int_equal(instance_set_tracing(instance, true, NULL), 0);
+                assert_true(instance_is_tracing(instance));
+                assert_int_equal(instance_destroy(instance), 0);
+        }
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(is_made_with_tracing_off),
@@ -459,6 +484,7 @@ int main(void) {
                 cmocka_unit_test(notices_that_another_tool_stopped_it),
                 cmocka_unit_test(cannot_be_destroyed_while_a_file_is_open),
                 cmocka_unit_test(removes_only_what_nobody_holds),
+                cmocka_unit_test(is_made_while_others_clean_up),
         };
 
         return kernel_test_run("instance", tests, ELEMENTSOF(tests));
