@@ -48,9 +48,12 @@ int json_text_parse(const char *text, const char *origin, Error *error, struct j
         return 0;
 }
 
-/* The closing quote of the string whose opening quote is at `s`, or the end of the text. */
+/* The closing quote of the string whose opening quote (json-c takes both kinds) is at `s`, or the end of the
+ * text. */
 static const char *string_end(const char *s) {
-        for (s++; *s != '\0' && *s != '"'; s++)
+        char quote = *s;
+
+        for (s++; *s != '\0' && *s != quote; s++)
                 if (*s == '\\' && s[1] != '\0')
                         s++;
         return s;
@@ -81,7 +84,7 @@ unsigned json_text_key_line(const char *text, const char *key) {
                         depth++;
                 else if ((*s == '}' || *s == ']') && depth > 0)
                         depth--;
-                if (*s != '"')
+                if (*s != '"' && *s != '\'')
                         continue;
                 end = string_end(s);
                 if (*end == '\0')

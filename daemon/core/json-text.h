@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * JsonText: JSON from files and clients, read strictly (RFC 8259, valid UTF-8, bounded depth), with the
- * line of what is wrong in the message. Of a key that stands twice, the last counts (json-c).
+ * JsonText: JSON from files and clients, read as json-c's strict mode does (which lets some things pass,
+ * such as single quotes), with valid UTF-8 and a bounded depth, and with the line of what is wrong in the
+ * message. Of a key that stands twice, the last counts.
  */
 
 #include <stdbool.h>

@@ -35,8 +35,8 @@ static size_t edit_distance(const char *a, const char *b, size_t limit) {
 }
 
 void suggestion_init(Suggestion *suggestion, const char *wanted) {
-        /* A third of the letters may be wrong. */
-        *suggestion = (Suggestion){ .wanted = wanted, .distance = strlen(wanted) / 3 + 1 };
+        /* About a third of the letters may be wrong: two of five, since swapping two counts as two. */
+        *suggestion = (Suggestion){ .wanted = wanted, .distance = (strlen(wanted) + 1) / 3 + 1 };
         if (strlen(wanted) > SUGGESTION_LENGTH_MAX)
                 suggestion->distance = 0;
 }

@@ -59,6 +59,13 @@ size_t text_printable_length(const char *text) {
         return at;
 }
 
+size_t text_character_length(const char *text) {
+        uint32_t character;
+        size_t length = decode((const unsigned char *) text, &character);
+
+        return length == 0 || character == 0 ? 0 : length;
+}
+
 bool text_is_printable(const char *text) {
         return text[text_printable_length(text)] == '\0';
 }

@@ -18,6 +18,10 @@ bool text_is_printable(const char *text);
 /* The number of bytes at the start of `text` that text_is_printable() would accept. */
 size_t text_printable_length(const char *text);
 
+/* The length in bytes of the UTF-8 character (RFC 3629) at the start of `text`; 0 when there is none or the
+ * string ends there. */
+size_t text_character_length(const char *text);
+
 /* `text` for use in a message: what is not printable becomes \xNN, byte for byte, and what does not fit
  * into `size` bytes (16 or more) is cut, with "..." at the end. Returns `buffer`. */
 char *text_escape(const char *text, char *buffer, size_t size);
