@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "client/decoder.h"
+#include "client/trace-file.h"
+
+#define INSTANCES_MAX 1024
+
+/* The records of one CPU in one buffer. */
+typedef struct Stream {
+        struct tracecmd_input *input; /* borrowed */
+        const char *instance;         /* borrowed */
+        int cpu;
+        bool drained;
+        struct tep_record *head; /* the next one; owned */
+} Stream;
+
+struct Decoder {
+        char *name;
+        TraceFile file;
+        struct tracecmd_input *input;
+        struct tracecmd_input **instances;
+        size_t n_instances;
+        Stream *streams;
+        size_t n_streams;
+        Stream *current;    /* the stream of the record that the caller has */
+        uint64_t others_ts; /* the earliest head of all other streams; UINT64_MAX: they have none */
+        bool others_first;  /* that head stands before `current`, so it wins when the times are equal */
+};
+
+void decoder_free(Decoder *decoder) {
+        if (!decoder)
+                return;
+        for (size_t i = 0; i < decoder->n_streams; i++)
+                tracecmd_free_record(decoder->streams[i].head);
+        for (size_t i = 0; i < decoder->n_instances; i++)
+                tracecmd_close(decoder->instances[i]);
+        tracecmd_close(decoder->input);
+        trace_file_clear(&decoder->file);
+        free(decoder->streams);
+        free(decoder->instances);
+        free(decoder->name);
+        free(decoder);
+}
+
+/* Takes `fd`. */
+static int open_input(int fd, Error *error, struct tracecmd_input **ret) {
+        struct tracecmd_input *input;
+
+        /* The library says in warnings, for a person, what it also returns. */
+        tracecmd_set_loglevel(TEP_LOG_NONE);
+        tep_set_loglevel(TEP_LOG_NONE);
+        if (lseek(fd, 0, SEEK_SET) < 0) {
+                int r = -errno;
+
+                (void) close(fd);
+                return error_set_errno(error, r, "cannot be read from its start");
+        }
+        input = tracecmd_open_fd(fd, 0);
+        if (!input) {
+                /* Depending on how far it came, the library has closed the descriptor. No other thread can
+                 * have opened one in between. */
+                if (fcntl(fd, F_GETFD) >= 0)
+                        (void) close(fd);
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "damaged, or compressed in a way that is not supported");
+        }
+        *ret = input;
+        return 0;
+}
+
+static int open_instances(Decoder *decoder, Error *error) {
+        int n = tracecmd_buffer_instances(decoder->input);
+
+        if (n <= 0)
+                return 0;
+        if (n > INSTANCES_MAX)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "damaged: %d trace instances", n);
+        decoder->instances = calloc((size_t) n, sizeof(*decoder->instances));
+        if (!decoder->instances)
+                return error_set(error, ERROR_NO_MEMORY, "out of memory");
+        for (int i = 0; i < n; i++) {
+                struct tracecmd_input *input = tracecmd_buffer_instance_handle(decoder->input, i);
+
+                if (!input)
+                        return error_set(error, ERROR_INVALID_ARGUMENT, "damaged: no data of trace instance %d",
+                                         i + 1);
+                decoder->instances[decoder->n_instances++] = input;
+        }
+        return 0;
+}
+
+static void add_streams(Decoder *decoder, struct tracecmd_input *input, const char *instance) {
+        for (unsigned cpu = 0; cpu < decoder->file.n_cpus; cpu++)
+                decoder->streams[decoder->n_streams++] =
+                        (Stream){ .input = input, .instance = instance ?: "", .cpu = (int) cpu };
+}
+
+static int make_streams(Decoder *decoder, Error *error) {
+        decoder->streams = calloc((decoder->n_instances + 1) * decoder->file.n_cpus, sizeof(*decoder->streams));
+        if (!decoder->streams)
+                return error_set(error, ERROR_NO_MEMORY, "out of memory");
+        add_streams(decoder, decoder->input, "");
+        for (size_t i = 0; i < decoder->n_instances; i++)
+                add_streams(decoder, decoder->instances[i], tracecmd_buffer_instance_name(decoder->input, (int) i));
+        return 0;
+}
+
+int decoder_open(int fd, const char *name, Error *error, Decoder **ret) {
+        CLEANUP(error_clear) Error why = ERROR_INIT;
+        CLEANUP(decoder_freep) Decoder *decoder = NULL;
+        CLEANUP_CLOSE int own = -1;
+        int r;
+
+        decoder = calloc(1, sizeof(*decoder));
+        if (!decoder || !(decoder->name = strdup(name)))
+                return error_set(error, ERROR_NO_MEMORY, "out of memory");
+        own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (own < 0)
+                return error_set_errno(error, -errno, "%s", name);
+        r = trace_file_scan(own, &why, &decoder->file);
+        if (r >= 0)
+                r = open_input(steal_fd(&own), &why, &decoder->input);
+        if (r >= 0)
+                r = open_instances(decoder, &why);
+        if (r >= 0)
+                r = make_streams(decoder, &why);
+        if (r < 0) {
+                error_prefix(&why, "%s", name);
+                if (error)
+                        error_move(error, &why);
+                return r;
+        }
+        *ret = STEAL_PTR(decoder);
+        return 0;
+}
+
+static void fill(Stream *stream) {
+        if (stream->head || stream->drained)
+                return;
+        stream->head = tracecmd_read_data(stream->input, stream->cpu);
+        stream->drained = !stream->head;
+}
+
+/* The stream with the earliest head; the first of those whose heads are equally early. */
+static Stream *choose(Decoder *decoder) {
+        Stream *first = NULL, *second = NULL;
+
+        for (size_t i = 0; i < decoder->n_streams; i++) {
+                Stream *stream = &decoder->streams[i];
+
+                fill(stream);
+                if (!stream->head)
+                        continue;
+                if (!first || stream->head->ts < first->head->ts) {
+                        second = first;
+                        first = stream;
+                } else if (!second || stream->head->ts < second->head->ts)
+                        second = stream;
+        }
+        decoder->others_ts = second ? second->head->ts : UINT64_MAX;
+        decoder->others_first = second && second < first;
+        return first;
+}
+
+/* The next record is read only when the one before has been dealt with, since the library's function_graph
+ * printer looks ahead at, and may take, the record that follows the one that it prints. */
+static Stream *advance(Decoder *decoder) {
+        Stream *current = decoder->current;
+
+        if (current) {
+                tracecmd_free_record(current->head);
+                current->head = NULL;
+                fill(current);
+                if (current->head && (current->head->ts < decoder->others_ts ||
+                                      (current->head->ts == decoder->others_ts && !decoder->others_first)))
+                        return current;
+        }
+        return choose(decoder);
+}
+
+int decoder_next(Decoder *decoder, DecoderRecord *ret) {
+        struct tep_handle *tep = tracecmd_get_tep(decoder->input);
+        Stream *stream = advance(decoder);
+        const char *comm;
+        int pid;
+
+        decoder->current = stream;
+        if (!stream)
+                return 0;
+        pid = tep_data_pid(tep, stream->head);
+        comm = tep_data_comm_from_pid(tep, pid);
+        *ret = (DecoderRecord){
+                .tep = tep,
+                .event = tep_find_event_by_record(tep, stream->head),
+                .record = stream->head,
+                .instance = stream->instance,
+                .pid = pid,
+                .comm = comm ?: "<...>",
+                .lost = stream->head->missed_events,
+        };
+        return 1;
+}
+
+struct tep_handle *decoder_tep(Decoder *decoder) {
+        return tracecmd_get_tep(decoder->input);
+}
+
+const char *decoder_name(const Decoder *decoder) {
+        return decoder->name;
+}
+
+bool decoder_has_time(const Decoder *decoder) {
+        return trace_file_has_time(&decoder->file);
+}
+
+bool decoder_has_instances(const Decoder *decoder) {
+        return decoder->n_instances > 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Decoder: one opened trace.dat file, whose records come in the order of time over all CPUs and buffers.
+ *
+ * Reading goes through libtracecmd, which seeks in and maps the file; it must be a regular file. The file's
+ * skeleton is looked at first (trace-file.h). What lies below it, the library takes as it is: whoever must
+ * outlive a hostile file decodes it in a process of its own, as report.h does.
+ *
+ * Life cycle: decoder_open(); decoder_next() until it returns 0; decoder_free(). One decoder at a time may
+ * be in use in a process: the library's plugins keep their state in globals.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <trace-cmd.h>
+
+#include "core/error.h"
+#include "ktraced/cleanup.h"
+
+typedef struct Decoder Decoder;
+
+/* Borrowed from the decoder until the next call of decoder_next(). */
+typedef struct DecoderRecord {
+        struct tep_handle *tep;
+        struct tep_event *event; /* NULL: its format is not in the file */
+        struct tep_record *record;
+        const char *instance; /* name of the trace instance; "" for the main buffer */
+        int pid;
+        const char *comm; /* never NULL */
+        /* Events that the kernel lost on this CPU right before this one; -1 where it does not say how many. */
+        int64_t lost;
+} DecoderRecord;
+
+/* `fd` is duplicated and stays the caller's; its file position is moved. `name` is for messages, which
+ * begin with it. Fails as trace_file_scan() does. */
+int decoder_open(int fd, const char *name, Error *error, Decoder **ret);
+void decoder_free(Decoder *decoder);
+DEFINE_POINTER_CLEANUP(Decoder, decoder_free);
+
+/* 1 and the next record, or 0 at the end. */
+int decoder_next(Decoder *decoder, DecoderRecord *ret);
+
+struct tep_handle *decoder_tep(Decoder *decoder);
+const char *decoder_name(const Decoder *decoder);
+/* Time stamps are nanoseconds, and not a counter's ticks. */
+bool decoder_has_time(const Decoder *decoder);
+/* The file holds buffers of trace instances beside, or instead of, the main one. */
+bool decoder_has_instances(const Decoder *decoder);
