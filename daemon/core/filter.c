@@ -218,8 +218,8 @@ static int parse_quoted(Parser *parser) {
         return 0;
 }
 
-/* A word up to what can end it: for strings without quotes and names of functions. */
-static int parse_bare(Parser *parser) {
+/* The name or address of a function, up to what can end it. */
+static int parse_function_name(Parser *parser) {
         size_t length = strcspn(parser->at, " ()&|");
 
         if (length == 0)
@@ -254,7 +254,7 @@ static int parse_number(Parser *parser) {
 static int parse_function(Parser *parser, Operator op, const char *operator_at) {
         if (op != OPERATOR_EQ && op != OPERATOR_NE)
                 return fail_at(parser, operator_at, "A function can only be compared with == and !=");
-        return parse_bare(parser);
+        return parse_function_name(parser);
 }
 
 static int parse_string(Parser *parser, Operator op, const char *operator_at) {
@@ -264,9 +264,8 @@ static int parse_string(Parser *parser, Operator op, const char *operator_at) {
                 return parse_quoted(parser);
         if (*parser->at == '\0')
                 return fail_at(parser, parser->at, "A string is missing at the end");
-        if (is_digit(*parser->at) || *parser->at == '-')
-                return fail_at(parser, parser->at, "The field is a string: put the value into quotes");
-        return parse_bare(parser);
+        /* The kernel takes none without since 4.17. */
+        return fail_at(parser, parser->at, "The field is a string: put the value into quotes");
 }
 
 static int parse_value(Parser *parser, const FilterField *field, Operator op, const char *operator_at) {
