@@ -1,1 +1,20 @@
-int main(void){return 0;}
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <locale.h>
+
+#include "client/verb.h"
+#include "ktraced/cleanup.h"
+
+static const Verb verbs[] = {
+        { "status", verb_status }, { "session", verb_session }, { "record", verb_record },
+        { "report", verb_report }, { "capture", verb_capture }, { "list", verb_list },
+        { "reload", verb_reload },
+};
+
+int main(int argc, char *argv[]) {
+        Globals globals;
+
+        (void) setlocale(LC_ALL, "");
+        globals_init(&globals);
+        return verb_dispatch(verbs, ELEMENTSOF(verbs), "verb", &globals, argc, argv);
+}

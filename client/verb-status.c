@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/bus-manager.h"
 #include "client/describe.h"
@@ -16,6 +17,7 @@
 #include "core/parse.h"
 
 #define LABEL_WIDTH 12
+#define LINE_WIDTH 80U
 
 typedef struct Status {
         struct json_object *manager;
@@ -101,22 +103,38 @@ static void print_manager(struct json_object *manager, const Globals *globals) {
                "Buffers:", format_size(member(manager, "buffer_memory"), size, sizeof(size)));
 }
 
-static void print_features(const CapabilityRows *rows, const Globals *globals) {
-        const char *label = "Kernel has:";
+/* What the kernel has, in lines that a terminal of the usual width holds. */
+static void print_present(const CapabilityRows *rows) {
+        size_t column = 0;
 
-        for (size_t i = 0; i < rows->n_features; i++)
-                if (!rows->features[i].reason) {
-                        printf("%*s %s\n", LABEL_WIDTH, label, rows->features[i].name);
-                        label = "";
-                }
-        label = "Lacks:";
-        for (size_t i = 0; i < rows->n_features; i++)
-                if (rows->features[i].reason) {
-                        printf("%*s %s%s (%s)%s\n", LABEL_WIDTH, label, color_begin(globals->colors, COLOR_FAINT),
-                               rows->features[i].name, rows->features[i].reason,
-                               color_end(globals->colors, COLOR_FAINT));
-                        label = "";
-                }
+        for (size_t i = 0; i < rows->n_features; i++) {
+                const FeatureRow *feature = &rows->features[i];
+
+                if (feature->reason)
+                        continue;
+                if (column == 0 || column + strlen(feature->name) + strlen(", ") > LINE_WIDTH) {
+                        printf("%s%*s ", column > 0 ? ",\n" : "", LABEL_WIDTH, column > 0 ? "" : "Kernel has:");
+                        column = LABEL_WIDTH + strlen(" ");
+                } else
+                        column += (size_t) printf(", ");
+                column += (size_t) printf("%s", feature->name);
+        }
+        if (column > 0)
+                putchar('\n');
+}
+
+static void print_absent(const CapabilityRows *rows, const Globals *globals) {
+        const char *label = "Lacks:";
+
+        for (size_t i = 0; i < rows->n_features; i++) {
+                const FeatureRow *feature = &rows->features[i];
+
+                if (!feature->reason)
+                        continue;
+                printf("%*s %s%s (%s)%s\n", LABEL_WIDTH, label, color_begin(globals->colors, COLOR_FAINT),
+                       feature->name, feature->reason, color_end(globals->colors, COLOR_FAINT));
+                label = "";
+        }
 }
 
 static int print_text(const Status *status, const Globals *globals) {
@@ -124,7 +142,8 @@ static int print_text(const Status *status, const Globals *globals) {
         int r;
 
         print_manager(status->manager, globals);
-        print_features(&status->capabilities, globals);
+        print_present(&status->capabilities);
+        print_absent(&status->capabilities, globals);
         if (status->sessions.n_rows == 0)
                 return 0;
         putchar('\n');

@@ -1,0 +1,175 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# bash completion for ktracectl(1)
+
+# Runs ktracectl for its own completion, with the options that say which daemon to ask.
+__ktracectl_ask() {
+        ktracectl --no-pager --no-legend --no-ask-password "${__ktracectl_target[@]}" "$@" 2>/dev/null
+}
+
+__ktracectl_sessions() {
+        __ktracectl_ask session list | awk '{ print $1; if ($2 != "-") print $2 }'
+}
+
+__ktracectl_captures() {
+        __ktracectl_ask capture list | awk '{ print $1 }'
+}
+
+__ktracectl_systems_and_events() {
+        __ktracectl_ask list events | awk -F: '{ print $0; if (!seen[$1]++) print $1 }'
+}
+
+__ktracectl_profiles() {
+        __ktracectl_ask list profiles | awk '{ print $1 }'
+}
+
+# Sets COMPREPLY from the words of standard input. After a comma in $1 only the last part is completed.
+__ktracectl_reply() {
+        local cur=$1 head=
+        local -a found
+
+        if [[ $2 == list && $cur == *,* ]]; then
+                head=${cur%,*},
+                cur=${cur##*,}
+        fi
+        mapfile -t found < <(compgen -W "$(cat)" -- "$cur")
+        COMPREPLY=("${found[@]/#/$head}")
+        if declare -F __ltrim_colon_completions >/dev/null; then
+                __ltrim_colon_completions "$1"
+        fi
+}
+
+__ktracectl_files() {
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
+_ktracectl() {
+        local cur prev words cword verb='' sub='' i
+        local -a __ktracectl_target=()
+        local globals='-h --help --version -q --quiet --json -j --no-pager --no-legend --no-ask-password -H --host
+                --embedded'
+        local spec='-e --event -f --filter -v --exclude --profile -P --pid -c --children -M --cpus -C --clock -O
+                --option -b --buffer-size --duration --segment-size --segment-age --segments --symbols'
+        local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary
+                --top -t --nanoseconds'
+
+        if declare -F _init_completion >/dev/null; then
+                _init_completion -n := || return
+        else
+                words=("${COMP_WORDS[@]}")
+                cword=$COMP_CWORD
+                cur=${words[cword]}
+                prev=${words[cword - 1]}
+        fi
+
+        for ((i = 1; i < cword; i++)); do
+                case ${words[i]} in
+                -H | --host)
+                        __ktracectl_target+=("${words[i]}" "${words[++i]}")
+                        ;;
+                --host=* | --embedded)
+                        __ktracectl_target+=("${words[i]}")
+                        ;;
+                --)
+                        # What follows is a command line of its own.
+                        if declare -F _command_offset >/dev/null; then
+                                _command_offset $((i + 1))
+                        else
+                                mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+                        fi
+                        return
+                        ;;
+                -*) ;;
+                *)
+                        if [[ -z $verb ]]; then
+                                verb=${words[i]}
+                        elif [[ -z $sub ]]; then
+                                sub=${words[i]}
+                        fi
+                        ;;
+                esac
+        done
+
+        case $prev in
+        -e | --event)
+                __ktracectl_reply "$cur" list < <(__ktracectl_systems_and_events)
+                return
+                ;;
+        --profile)
+                __ktracectl_reply "$cur" one < <(__ktracectl_profiles)
+                return
+                ;;
+        -C | --clock)
+                __ktracectl_reply "$cur" one < <(__ktracectl_ask list clocks)
+                return
+                ;;
+        -O | --option)
+                __ktracectl_reply "$cur" list < <(__ktracectl_ask list options)
+                return
+                ;;
+        -P | --pid)
+                __ktracectl_reply "$cur" list < <(ps -A -o pid=)
+                return
+                ;;
+        -o | --output)
+                __ktracectl_files "$cur"
+                return
+                ;;
+        -H | --host)
+                if declare -F _known_hosts_real >/dev/null; then
+                        _known_hosts_real -- "$cur"
+                fi
+                return
+                ;;
+        -f | --filter | -M | --cpu | --cpus | -b | --buffer-size | --duration | --segment* | --comm | -S | --since | \
+                -U | --until | --first | --last | --top | --name)
+                return
+                ;;
+        esac
+
+        if [[ $cur == --json=* ]]; then
+                __ktracectl_reply "${cur#*=}" one <<<'pretty short off'
+                return
+        fi
+        if [[ $cur == -* ]]; then
+                case $verb/$sub in
+                record/*) __ktracectl_reply "$cur" one <<<"$globals $spec -F --follow -o --output --name" ;;
+                session/start | session/create) __ktracectl_reply "$cur" one <<<"$globals $spec" ;;
+                report/*) __ktracectl_reply "$cur" one <<<"$globals $report" ;;
+                capture/open | capture/export) __ktracectl_reply "$cur" one <<<"$globals --segment" ;;
+                *) __ktracectl_reply "$cur" one <<<"$globals" ;;
+                esac
+                return
+        fi
+
+        case $verb/$sub in
+        /*) __ktracectl_reply "$cur" one <<<'status session record report capture list reload' ;;
+        session/) __ktracectl_reply "$cur" one <<<'list show create start stop rotate clear remove attach' ;;
+        session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
+        session/list | session/create) ;;
+        session/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
+        capture/) __ktracectl_reply "$cur" one <<<'list show open export delete' ;;
+        capture/list) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
+        capture/export)
+                if [[ $prev == export || $prev == --segment=* ]]; then
+                        __ktracectl_reply "$cur" one < <(__ktracectl_captures)
+                else
+                        __ktracectl_files "$cur"
+                fi
+                ;;
+        capture/*) __ktracectl_reply "$cur" one < <(__ktracectl_captures) ;;
+        list/) __ktracectl_reply "$cur" one <<<'events event tracers profiles profile options clocks' ;;
+        list/event*) __ktracectl_reply "$cur" one < <(__ktracectl_systems_and_events) ;;
+        list/profile) __ktracectl_reply "$cur" one < <(__ktracectl_profiles) ;;
+        report/*)
+                __ktracectl_files "$cur"
+                mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(
+                        compgen -W "$(__ktracectl_captures; __ktracectl_sessions)" -- "$cur"
+                )
+                ;;
+        esac
+}
+
+complete -F _ktracectl ktracectl

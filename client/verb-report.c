@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `ktracectl report`: the way from the name of a capture or session to its segments; report.h does the rest. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "client/capture-source.h"
+#include "client/pager.h"
+#include "client/report-options.h"
+#include "client/report.h"
+#include "client/verb.h"
+
+/* Each segment is a descriptor, and a capture may have more of them than a process has by default. */
+static void raise_descriptor_limit(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int open_segments(const char *name, void *userdata, int **ret_fds, size_t *ret_n_fds, Error *error) {
+        CLEANUP(bus_client_freep) BusClient *client = NULL;
+        CLEANUP(capture_source_clear) CaptureSource source = { 0 };
+        const Globals *globals = userdata;
+        int r;
+
+        raise_descriptor_limit();
+        r = bus_client_new(globals, error, &client);
+        if (r >= 0)
+                r = capture_source_find(client, name, error, &source);
+        return r < 0 ? r : capture_source_open_segments(&source, client, error, ret_fds, ret_n_fds);
+}
+
+int verb_report(Globals *globals, int argc, char *argv[]) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(report_options_clear) ReportOptions options = REPORT_OPTIONS_INIT;
+        CLEANUP(pager_close) Pager pager = PAGER_NONE;
+        ParseResult result;
+        int r;
+
+        result = report_options_parse(globals, argc, argv, &options);
+        if (result != PARSE_GO_ON)
+                return parse_result_to_exit(result);
+        options.open_segments = open_segments;
+        options.userdata = globals;
+        pager_open(&pager, globals);
+        r = report_run(&options, stdout, &error);
+        return r < 0 ? verb_failed(&error, "report %s", options.source) : EXIT_SUCCESS;
+}
