@@ -19,7 +19,6 @@ typedef struct Stream {
 } Stream;
 
 struct Decoder {
-        char *name;
         TraceFile file;
         struct tracecmd_input *input;
         struct tracecmd_input **instances;
@@ -42,7 +41,6 @@ void decoder_free(Decoder *decoder) {
         trace_file_clear(&decoder->file);
         free(decoder->streams);
         free(decoder->instances);
-        free(decoder->name);
         free(decoder);
 }
 
@@ -109,31 +107,26 @@ static int make_streams(Decoder *decoder, Error *error) {
         return 0;
 }
 
-int decoder_open(int fd, const char *name, Error *error, Decoder **ret) {
-        CLEANUP(error_clear) Error why = ERROR_INIT;
+int decoder_open(int fd, Error *error, Decoder **ret) {
         CLEANUP(decoder_freep) Decoder *decoder = NULL;
         CLEANUP_CLOSE int own = -1;
         int r;
 
         decoder = calloc(1, sizeof(*decoder));
-        if (!decoder || !(decoder->name = strdup(name)))
+        if (!decoder)
                 return error_set(error, ERROR_NO_MEMORY, "out of memory");
         own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (own < 0)
-                return error_set_errno(error, -errno, "%s", name);
-        r = trace_file_scan(own, &why, &decoder->file);
+                return error_set_errno(error, -errno, "cannot be opened again");
+        r = trace_file_scan(own, error, &decoder->file);
         if (r >= 0)
-                r = open_input(steal_fd(&own), &why, &decoder->input);
+                r = open_input(steal_fd(&own), error, &decoder->input);
         if (r >= 0)
-                r = open_instances(decoder, &why);
+                r = open_instances(decoder, error);
         if (r >= 0)
-                r = make_streams(decoder, &why);
-        if (r < 0) {
-                error_prefix(&why, "%s", name);
-                if (error)
-                        error_move(error, &why);
+                r = make_streams(decoder, error);
+        if (r < 0)
                 return r;
-        }
         *ret = STEAL_PTR(decoder);
         return 0;
 }
@@ -209,14 +202,6 @@ struct tep_handle *decoder_tep(Decoder *decoder) {
         return tracecmd_get_tep(decoder->input);
 }
 
-const char *decoder_name(const Decoder *decoder) {
-        return decoder->name;
-}
-
 bool decoder_has_time(const Decoder *decoder) {
         return trace_file_has_time(&decoder->file);
-}
-
-bool decoder_has_instances(const Decoder *decoder) {
-        return decoder->n_instances > 0;
 }

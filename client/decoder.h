@@ -34,9 +34,9 @@ typedef struct DecoderRecord {
         int64_t lost;
 } DecoderRecord;
 
-/* `fd` is duplicated and stays the caller's; its file position is moved. `name` is for messages, which
- * begin with it. Fails as trace_file_scan() does. */
-int decoder_open(int fd, const char *name, Error *error, Decoder **ret);
+/* `fd` is duplicated and stays the caller's; its file position is moved. Fails as trace_file_scan() does; no
+ * message has the name of the file. */
+int decoder_open(int fd, Error *error, Decoder **ret);
 void decoder_free(Decoder *decoder);
 DEFINE_POINTER_CLEANUP(Decoder, decoder_free);
 
@@ -44,8 +44,5 @@ DEFINE_POINTER_CLEANUP(Decoder, decoder_free);
 int decoder_next(Decoder *decoder, DecoderRecord *ret);
 
 struct tep_handle *decoder_tep(Decoder *decoder);
-const char *decoder_name(const Decoder *decoder);
 /* Time stamps are nanoseconds, and not a counter's ticks. */
 bool decoder_has_time(const Decoder *decoder);
-/* The file holds buffers of trace instances beside, or instead of, the main one. */
-bool decoder_has_instances(const Decoder *decoder);

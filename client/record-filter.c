@@ -151,6 +151,21 @@ static int choose_events(RecordFilter *filter, struct tep_handle *tep, Error *er
         return 0;
 }
 
+/* libtraceevent takes a comparison with a field that the event does not have for a false one, and operators
+ * that it does not know (the kernel's ~) as it likes. An expression of which nothing else remains for any event
+ * was not meant. */
+static bool can_match(struct tep_event_filter *compiled, struct tep_handle *tep) {
+        struct tep_event **events = tep_list_events(tep, TEP_EVENT_SORT_SYSTEM);
+
+        for (; events && *events; events++) {
+                CLEANUP_FREE char *text = tep_filter_make_string(compiled, (*events)->id);
+
+                if (text && strcmp(text, "FALSE") != 0 && !strstr(text, "[ERROR"))
+                        return true;
+        }
+        return false;
+}
+
 static int add_filters(RecordFilter *filter, struct tep_handle *tep, Error *error) {
         char *const *expressions = filter->selection->filters;
 
@@ -171,12 +186,17 @@ static int add_filters(RecordFilter *filter, struct tep_handle *tep, Error *erro
                         (void) tep_filter_strerror(compiled, r, reason, sizeof(reason));
                         return error_set(error, ERROR_BAD_FILTER, "filter \"%s\": %s", expressions[i], reason);
                 }
+                if (!can_match(compiled, tep))
+                        return error_set(
+                                error, ERROR_BAD_FILTER,
+                                "filter \"%s\": nothing can match; fields of the event are compared with ==, "
+                                "!=, <, <=, >, >=, and strings also with =~ and a regular expression",
+                                expressions[i]);
         }
         return 0;
 }
 
 int record_filter_new(const RecordSelection *selection, Decoder *decoder, Error *error, RecordFilter **ret) {
-        CLEANUP(error_clear) Error why = ERROR_INIT;
         CLEANUP(record_filter_freep) RecordFilter *filter = NULL;
         struct tep_handle *tep = decoder_tep(decoder);
         int r = 0;
@@ -188,17 +208,14 @@ int record_filter_new(const RecordSelection *selection, Decoder *decoder, Error 
         filter->until = UINT64_MAX;
         if ((selection->since.kind != TIME_BOUND_NONE || selection->until.kind != TIME_BOUND_NONE) &&
             !decoder_has_time(decoder))
-                r = error_set(&why, ERROR_INVALID_ARGUMENT, "its clock counts no time, so it cannot be cut by time");
-        if (r >= 0 && selection->events)
-                r = choose_events(filter, tep, &why);
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "its clock counts no time, so it cannot be cut by time");
+        if (selection->events)
+                r = choose_events(filter, tep, error);
         if (r >= 0 && selection->filters)
-                r = add_filters(filter, tep, &why);
-        if (r < 0) {
-                error_prefix(&why, "%s", decoder_name(decoder));
-                if (error)
-                        error_move(error, &why);
+                r = add_filters(filter, tep, error);
+        if (r < 0)
                 return r;
-        }
         *ret = STEAL_PTR(filter);
         return 0;
 }

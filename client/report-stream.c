@@ -7,6 +7,13 @@
 #include "client/report-stream.h"
 #include "client/summary.h"
 
+typedef struct Input {
+        const ReportOptions *options;
+        const ReportSegment *segments;
+        size_t n_segments;
+        volatile ReportPhase *phase;
+} Input;
+
 /* A receiver returns more than 0 when it wants no more records. */
 typedef struct Receiver {
         int (*begin_segment)(void *userdata);
@@ -21,7 +28,7 @@ typedef struct Bounds {
         uint64_t skip; /* so many wanted records are passed over */
 } Bounds;
 
-static int read_segment(const ReportOptions *options, const ReportSegment *segment, const Bounds *bounds,
+static int read_segment(const Input *input, const ReportSegment *segment, const Bounds *bounds,
                         const Receiver *receiver, Error *error) {
         CLEANUP(decoder_freep) Decoder *decoder = NULL;
         CLEANUP(record_filter_freep) RecordFilter *filter = NULL;
@@ -29,10 +36,12 @@ static int read_segment(const ReportOptions *options, const ReportSegment *segme
         bool has_time;
         int r;
 
-        r = decoder_open(segment->fd, segment->name, error, &decoder);
+        r = decoder_open(segment->fd, error, &decoder);
         if (r < 0)
                 return r;
-        r = record_filter_new(&options->selection, decoder, error, &filter);
+        *input->phase = REPORT_COMPILING;
+        r = record_filter_new(&input->options->selection, decoder, error, &filter);
+        *input->phase = REPORT_READING;
         if (r < 0)
                 return r;
         record_filter_set_window(filter, bounds->since, bounds->until);
@@ -47,12 +56,14 @@ static int read_segment(const ReportOptions *options, const ReportSegment *segme
 }
 
 /* 0, also when the receiver had enough; or a failure. */
-static int read_segments(const ReportOptions *options, const ReportSegment *segments, size_t n_segments,
-                         const Bounds *bounds, const Receiver *receiver, Error *error) {
+static int read_segments(const Input *input, const Bounds *bounds, const Receiver *receiver, Error *error) {
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < n_segments; i++)
-                r = read_segment(options, &segments[i], bounds, receiver, error);
+        for (size_t i = 0; r == 0 && i < input->n_segments; i++) {
+                r = read_segment(input, &input->segments[i], bounds, receiver, error);
+                if (r < 0 && input->segments[i].name)
+                        error_prefix(error, "%s", input->segments[i].name);
+        }
         return r < 0 ? r : 0;
 }
 
@@ -91,8 +102,8 @@ static uint64_t resolve(const TimeBound *bound, const Survey *survey, uint64_t o
         }
 }
 
-static int find_bounds(const ReportOptions *options, const ReportSegment *segments, size_t n_segments, Error *error,
-                       Bounds *ret) {
+static int find_bounds(const Input *input, Error *error, Bounds *ret) {
+        const ReportOptions *options = input->options;
         const TimeBound *since = &options->selection.since, *until = &options->selection.until;
         bool needs_end = since->kind == TIME_BOUND_BEFORE_END || until->kind == TIME_BOUND_BEFORE_END;
         bool needs_start = since->kind == TIME_BOUND_AFTER_START || until->kind == TIME_BOUND_AFTER_START;
@@ -101,16 +112,14 @@ static int find_bounds(const ReportOptions *options, const ReportSegment *segmen
         int r;
 
         if (needs_end || needs_start) {
-                r = read_segments(options, segments, n_segments, &bounds,
-                                  &(Receiver){ .record = survey_record, .userdata = &span }, error);
+                r = read_segments(input, &bounds, &(Receiver){ .record = survey_record, .userdata = &span }, error);
                 if (r < 0)
                         return r;
         }
         bounds.since = resolve(since, &span, 0);
         bounds.until = resolve(until, &span, UINT64_MAX);
         if (options->last > 0) {
-                r = read_segments(options, segments, n_segments, &bounds,
-                                  &(Receiver){ .record = survey_record, .userdata = &wanted }, error);
+                r = read_segments(input, &bounds, &(Receiver){ .record = survey_record, .userdata = &wanted }, error);
                 if (r < 0)
                         return r;
                 if (wanted.n_wanted > options->last)
@@ -184,17 +193,16 @@ static void printer_clear(Printer *printer) {
         summary_free(printer->summary);
 }
 
-static int print(Printer *printer, const ReportSegment *segments, size_t n_segments, Error *error) {
+static int print(Printer *printer, const Input *input, Error *error) {
         const ReportOptions *options = printer->options;
         Bounds bounds;
         int r;
 
-        r = find_bounds(options, segments, n_segments, error, &bounds);
+        r = find_bounds(input, error, &bounds);
         if (r < 0)
                 return r;
         printer->skip = bounds.skip;
-        r = read_segments(options, segments, n_segments, &bounds,
-                          &(Receiver){ printer_begin_segment, printer_record, printer }, error);
+        r = read_segments(input, &bounds, &(Receiver){ printer_begin_segment, printer_record, printer }, error);
         if (r < 0 || !printer->summary)
                 return r;
         return summary_print(printer->summary,
@@ -206,7 +214,8 @@ static int print(Printer *printer, const ReportSegment *segments, size_t n_segme
 }
 
 int report_stream(const ReportOptions *options, const ReportSegment *segments, size_t n_segments, FILE *out,
-                  Error *error) {
+                  volatile ReportPhase *phase, Error *error) {
+        const Input input = { options, segments, n_segments, phase };
         CLEANUP(printer_clear) Printer printer = { .options = options, .out = out };
         int r = 0;
 
@@ -215,11 +224,11 @@ int report_stream(const ReportOptions *options, const ReportSegment *segments, s
         if (options->summary)
                 r = summary_new(&printer.summary);
         if (r >= 0)
-                r = print(&printer, segments, n_segments, error);
+                r = print(&printer, &input, error);
         errno = 0;
         if ((fflush(out) != 0 || ferror(out)) && r >= 0)
                 r = -(errno ?: EIO);
         if (r < 0 && r != -EPIPE)
-                (void) error_set_errno(error, r, "%s", options->source);
+                (void) error_set_errno(error, r, "cannot be printed");
         return r;
 }

@@ -11,10 +11,16 @@
 #include "client/report.h"
 
 typedef struct ReportSegment {
-        char *name; /* for messages; owned */
+        char *name; /* "segment 2 of 3", for messages; owned; NULL where there is only one */
         int fd;     /* owned */
 } ReportSegment;
 
-/* Reads and prints. 0, -EPIPE when nobody reads `out` any more, or fills `error`. */
+/* What the stream is at, for whoever watches it from another process. */
+typedef enum ReportPhase {
+        REPORT_READING,
+        REPORT_COMPILING, /* the filter expressions; libtraceevent 1.7.1 dies on some incomplete ones */
+} ReportPhase;
+
+/* Reads and prints; keeps *phase up to date. 0, -EPIPE when nobody reads `out` any more, or fills `error`. */
 int report_stream(const ReportOptions *options, const ReportSegment *segments, size_t n_segments, FILE *out,
-                  Error *error);
+                  volatile ReportPhase *phase, Error *error);

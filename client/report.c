@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -40,7 +41,7 @@ static void segments_clear(Segments *segments) {
 }
 
 /* Takes the descriptors, also on failure. */
-static int add_segments(Segments *segments, const char *source, const int *fds, size_t n_fds, Error *error) {
+static int add_segments(Segments *segments, const int *fds, size_t n_fds, Error *error) {
         segments->segments = calloc(n_fds, sizeof(*segments->segments));
         if (!segments->segments) {
                 for (size_t i = 0; i < n_fds; i++)
@@ -50,16 +51,11 @@ static int add_segments(Segments *segments, const char *source, const int *fds, 
         segments->n_segments = n_fds;
         for (size_t i = 0; i < n_fds; i++)
                 segments->segments[i].fd = fds[i];
-        for (size_t i = 0; i < n_fds; i++) {
-                char **name = &segments->segments[i].name;
-                int n = n_fds == 1 ? asprintf(name, "%s", source)
-                                   : asprintf(name, "%s, segment %zu of %zu", source, i + 1, n_fds);
-
-                if (n < 0) {
-                        *name = NULL;
+        for (size_t i = 0; n_fds > 1 && i < n_fds; i++)
+                if (asprintf(&segments->segments[i].name, "segment %zu of %zu", i + 1, n_fds) < 0) {
+                        segments->segments[i].name = NULL;
                         return error_set(error, ERROR_NO_MEMORY, "out of memory");
                 }
-        }
         return 0;
 }
 
@@ -74,15 +70,15 @@ static int open_source(const ReportOptions *options, Segments *segments, Error *
                 int fd = open(options->source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
                 if (fd < 0)
-                        return error_set_errno(error, -errno, "%s", options->source);
-                return add_segments(segments, options->source, &fd, 1, error);
+                        return error_set_errno(error, -errno, "cannot be opened");
+                return add_segments(segments, &fd, 1, error);
         }
         r = options->open_segments(options->source, options->userdata, &fds, &n_fds, error);
         if (r < 0)
-                return error_set_errno(error, r, "%s", options->source);
+                return error_set_errno(error, r, "cannot be opened");
         if (n_fds == 0)
-                return error_set(error, ERROR_NO_SUCH_SEGMENT, "%s: nothing was recorded", options->source);
-        return add_segments(segments, options->source, fds, n_fds, error);
+                return error_set(error, ERROR_NO_SUCH_SEGMENT, "nothing was recorded");
+        return add_segments(segments, fds, n_fds, error);
 }
 
 /* For libtracecmd, which perror()s; what matters of it comes back as an error. */
@@ -111,7 +107,7 @@ static void write_outcome(int fd, int r, const Error *error) {
 }
 
 static _Noreturn void run_child(const ReportOptions *options, const Segments *segments, pid_t parent, FILE *out,
-                                int outcome_fd) {
+                                volatile ReportPhase *phase, int outcome_fd) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         sigset_t none;
         int r;
@@ -128,7 +124,7 @@ static _Noreturn void run_child(const ReportOptions *options, const Segments *se
         (void) setrlimit(RLIMIT_CORE, &(struct rlimit){});
         (void) prctl(PR_SET_DUMPABLE, 0);
         silence_stderr();
-        r = report_stream(options, segments->segments, segments->n_segments, out, &error);
+        r = report_stream(options, segments->segments, segments->n_segments, out, phase, &error);
         write_outcome(outcome_fd, r, &error);
         _exit(EXIT_SUCCESS);
 }
@@ -160,16 +156,19 @@ static int wait_child(pid_t pid, int *ret_status) {
         return 0;
 }
 
-static int crashed(const char *source, int status, Error *error) {
+static int crashed(int status, ReportPhase phase, bool has_filters, Error *error) {
         if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM))
-                return error_set(error, ERROR_CANCELLED, "%s: interrupted", source);
+                return error_set(error, ERROR_CANCELLED, "interrupted");
+        if (phase == REPORT_COMPILING && has_filters)
+                return error_set(error, ERROR_BAD_FILTER, "a filter expression is incomplete");
         if (WIFSIGNALED(status))
-                return error_set(error, ERROR_INVALID_ARGUMENT, "%s: damaged; decoding it failed (%s)", source,
+                return error_set(error, ERROR_INVALID_ARGUMENT, "damaged; decoding it failed (%s)",
                                  strsignal(WTERMSIG(status)));
-        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: damaged; decoding it failed", source);
+        return error_set(error, ERROR_INVALID_ARGUMENT, "damaged; decoding it failed");
 }
 
-static int finish(const ReportOptions *options, pid_t pid, int outcome_fd, Error *error) {
+static int finish(const ReportOptions *options, pid_t pid, const volatile ReportPhase *phase, int outcome_fd,
+                  Error *error) {
         char buffer[sizeof(Outcome) + ERROR_LENGTH + 1];
         Outcome outcome;
         size_t n = 0;
@@ -178,9 +177,9 @@ static int finish(const ReportOptions *options, pid_t pid, int outcome_fd, Error
         r = read_outcome(outcome_fd, buffer, sizeof(buffer), &n);
         q = wait_child(pid, &status);
         if (r < 0 || q < 0)
-                return error_set_errno(error, r < 0 ? r : q, "%s: the decoding process is gone", options->source);
+                return error_set_errno(error, r < 0 ? r : q, "the decoding process is gone");
         if (n < sizeof(outcome))
-                return crashed(options->source, status, error);
+                return crashed(status, *phase, options->selection.filters != NULL, error);
         memcpy(&outcome, buffer, sizeof(outcome));
         if (outcome.r >= 0 || outcome.r == -EPIPE)
                 return 0;
@@ -188,28 +187,43 @@ static int finish(const ReportOptions *options, pid_t pid, int outcome_fd, Error
         return outcome.r;
 }
 
-int report_run(const ReportOptions *options, FILE *out, Error *error) {
-        CLEANUP(segments_clear) Segments segments = {};
+/* In a child, with the descriptors that have been opened. */
+static int decode_apart(const ReportOptions *options, const Segments *segments, FILE *out,
+                        volatile ReportPhase *phase, Error *error) {
         CLEANUP_CLOSE int reading = -1, writing = -1;
         pid_t parent = getpid(), pid;
-        int fds[2], r;
+        int fds[2];
 
-        r = open_source(options, &segments, error);
-        if (r < 0)
-                return r;
         if (pipe2(fds, O_CLOEXEC) < 0)
-                return error_set_errno(error, -errno, "%s", options->source);
+                return error_set_errno(error, -errno, "no process can be started to decode it");
         reading = fds[0];
         writing = fds[1];
         /* What is buffered would be written twice. */
         if (fflush(out) != 0)
-                return error_set_errno(error, -errno, "%s", options->source);
+                return error_set_errno(error, -errno, "cannot be printed");
         pid = fork();
         if (pid < 0)
-                return error_set_errno(error, -errno, "%s", options->source);
+                return error_set_errno(error, -errno, "no process can be started to decode it");
         if (pid == 0)
-                run_child(options, &segments, parent, out, writing);
+                run_child(options, segments, parent, out, phase, writing);
         closep(&writing);
         writing = -1;
-        return finish(options, pid, reading, error);
+        return finish(options, pid, phase, reading, error);
+}
+
+int report_run(const ReportOptions *options, FILE *out, Error *error) {
+        CLEANUP(segments_clear) Segments segments = {};
+        volatile ReportPhase *phase;
+        int r;
+
+        r = open_source(options, &segments, error);
+        if (r < 0)
+                return r;
+        phase = mmap(NULL, sizeof(*phase), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (phase == MAP_FAILED)
+                return error_set_errno(error, -errno, "no process can be started to decode it");
+        *phase = REPORT_READING;
+        r = decode_apart(options, &segments, out, phase, error);
+        (void) munmap((void *) phase, sizeof(*phase));
+        return r;
 }

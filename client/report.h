@@ -39,5 +39,5 @@ typedef struct ReportOptions {
 void report_options_clear(ReportOptions *options);
 
 /* Prints to `out`, which must have a descriptor. A reader that goes away (EPIPE) ends it without an error.
- * The error's message begins with the name of the file that it is about. */
+ * No message has the name of the source; it begins with the segment's number where there are several. */
 int report_run(const ReportOptions *options, FILE *out, Error *error);
