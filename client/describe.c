@@ -110,7 +110,7 @@ static void print_label(const char *key, int width, bool as_words) {
         printf("%*s", width - (int) strlen(key), "");
         for (size_t i = 0; key[i]; i++)
                 putchar(!as_words ? key[i] : i == 0 ? toupper((unsigned char) key[i]) : key[i] == '_' ? ' ' : key[i]);
-        fputs(": ", stdout);
+        putchar(':');
 }
 
 static int label_width(struct json_object *object) {
@@ -128,8 +128,8 @@ static void print_members(const Globals *globals, struct json_object *object, in
                 if (is_empty(value))
                         continue;
                 print_label(key, width, as_words);
+                putchar(json_object_is_type(value, json_type_object) ? '\n' : ' ');
                 if (json_object_is_type(value, json_type_object)) {
-                        putchar('\n');
                         /* The keys of a map, such as filters, are the user's own words. */
                         print_members(globals, value, indent + NESTED_INDENT, strcmp(key, "filters") != 0);
                         continue;

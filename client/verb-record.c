@@ -118,7 +118,8 @@ static void show_progress(Recording *recording) {
         uint64_t seconds = (now_usec() - recording->started) / 1000000;
         char bytes[32];
 
-        if (recording->globals->quiet || recording->globals->json != JSON_OFF || !isatty(STDERR_FILENO))
+        if (seconds == 0 || recording->globals->quiet || recording->globals->json != JSON_OFF ||
+            !isatty(STDERR_FILENO))
                 return;
         fprintf(stderr, "\r\033[K%" PRIu64 ":%02" PRIu64 "  %" PRIu64 " events  %s  %" PRIu64 " lost", seconds / 60,
                 seconds % 60, status->events, format_size(status->bytes, bytes, sizeof(bytes)), status->lost);
