@@ -125,6 +125,26 @@ static int options_parse(Options *options, int argc, char **argv) {
         return 0;
 }
 
+/* Run from a build directory: its profiles, beside the directory of the program. */
+static int options_add_built_profiles(Options *options) {
+        CLEANUP_FREE char *directory = NULL;
+        char program[PATH_MAX];
+        ssize_t n;
+
+        n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+        if (n < 0)
+                return 0; /* without /proc: as if installed */
+        program[n] = 0;
+        if (strcmp(program, KTRACED_DAEMON_PATH) == 0)
+                return 0;
+
+        if (asprintf(&directory, "%.*s/../profiles", (int) (strrchr(program, '/') - program), program) < 0) {
+                directory = NULL;
+                return -ENOMEM;
+        }
+        return strv_append(&options->profiles, directory);
+}
+
 static int options_set_defaults(Options *options) {
         int r = 0;
 
@@ -141,6 +161,8 @@ static int options_set_defaults(Options *options) {
                 r = strv_append(&options->profiles, KTRACED_SYSCONF_DIR "/profiles");
                 if (r >= 0)
                         r = strv_append(&options->profiles, KTRACED_RUNTIME_DIR "/profiles");
+                if (r >= 0)
+                        r = options_add_built_profiles(options);
                 if (r >= 0)
                         r = strv_append(&options->profiles, KTRACED_PROFILE_DIR);
         }
