@@ -110,7 +110,7 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
 
 static void on_resolved(int r, const Error *error, void *result, void *userdata) {
         BusCall *call = userdata;
-        const ResolvedSpec *resolved;
+        ResolvedSpec *resolved;
 
         if (r < 0) {
                 bus_call_fail(call, r, error);
@@ -120,6 +120,8 @@ static void on_resolved(int r, const Error *error, void *result, void *userdata)
         resolved = *(ResolvedSpec **) result;
         call->powers = spec_powers(resolved->spec);
         r = add_details(call, resolved);
+        /* What is authorized is what the session gets, whatever becomes of the profile meanwhile. */
+        call->spec = STEAL_PTR(resolved->spec);
         if (r < 0) {
                 bus_call_fail(call, r, NULL);
                 return;
@@ -129,16 +131,7 @@ static void on_resolved(int r, const Error *error, void *result, void *userdata)
 }
 
 void bus_create_prepare(BusCall *call) {
-        Spec *copy;
-        int r;
-
-        r = spec_copy(call->spec, &copy);
-        if (r < 0) {
-                bus_call_fail(call, r, NULL);
-                return;
-        }
-
-        manager_resolve(call->bus->manager, copy, on_resolved, call);
+        manager_resolve(call->bus->manager, STEAL_PTR(call->spec), on_resolved, call);
 }
 
 /* NULL after the call has been failed. */
