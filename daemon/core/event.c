@@ -376,7 +376,7 @@ static int resolution_match(Resolution *resolution, const char *text, Error *err
 
 static int apply_pattern(Resolution *resolution, const char *text, Error *error) {
         size_t n_removed = 0;
-        bool negative;
+        bool negative = false;
         int r = resolution_match(resolution, text, error, &negative);
 
         if (r < 0)
@@ -397,7 +397,7 @@ static int apply_pattern(Resolution *resolution, const char *text, Error *error)
 static int apply_filter(Resolution *resolution, const SpecFilter *filter, Error *error) {
         const EventList *list = resolution->index.list;
         size_t n = 0;
-        bool negative;
+        bool negative = false;
         int r = resolution_match(resolution, filter->pattern, error, &negative);
 
         if (r < 0)
