@@ -14,8 +14,17 @@
 #include "kernel/features.h"
 #include "ktraced/protocol.h"
 
+/* An id, a name or a pattern; none is longer, and errors quote it. */
 static int parse_text(BusCall *call, Error *error) {
-        return sd_bus_message_read(call->message, "s", &call->text);
+        int r;
+
+        r = sd_bus_message_read(call->message, "s", &call->text);
+        if (r < 0)
+                return r;
+        if (strlen(call->text) > SPEC_PATTERN_LENGTH)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "The argument has more than %u characters",
+                                 SPEC_PATTERN_LENGTH);
+        return 0;
 }
 
 static void call_reply_path(BusCall *call, int r, const char *path) {
