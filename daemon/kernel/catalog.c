@@ -13,7 +13,7 @@
 #include "kernel/cpus.h"
 #include "kernel/event-format.h"
 #include "kernel/process.h"
-#include "kernel/tracefs.h"
+#include "kernel/tracing-dir.h"
 
 /* A pattern that selects more events than this is to be made narrower before their formats are asked for. */
 #define DESCRIBE_MAX 16
@@ -22,7 +22,7 @@ int catalog_read(Error *error, EventList *ret) {
         CLEANUP_FREE char *text = NULL;
         int r;
 
-        r = tracefs_read_text("available_events", &text);
+        r = tracing_dir_read_text("available_events", &text);
         if (r >= 0)
                 r = event_list_parse(text, ret);
         if (r < 0)
@@ -101,7 +101,7 @@ static int check_clock(const Spec *spec, Error *error) {
 
         if (!spec->clock)
                 return 0;
-        r = tracefs_list_clocks(&clocks);
+        r = tracing_dir_list_clocks(&clocks);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read the kernel's list of clocks");
         if (strv_contains(clocks, spec->clock))
@@ -119,7 +119,7 @@ static int check_options(const Spec *spec, Error *error) {
 
         if (!spec->options)
                 return 0;
-        r = tracefs_list_options(&options);
+        r = tracing_dir_list_options(&options);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read the kernel's list of tracer options");
         for (size_t i = 0; spec->options[i]; i++) {

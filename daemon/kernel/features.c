@@ -11,7 +11,7 @@
 
 #include "core/strv.h"
 #include "kernel/kernel-text.h"
-#include "kernel/tracefs.h"
+#include "kernel/tracing-dir.h"
 
 #define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
 #define KALLSYMS_PATH "/proc/kallsyms"
@@ -105,10 +105,10 @@ static int facts_read(Facts *facts) {
         facts->locked = kernel_text_read(LOCKDOWN_PATH, &lockdown) >= 0 && strstr(lockdown, "[confidentiality]");
         if (facts->locked)
                 return 0;
-        r = tracefs_list_tracers(&facts->tracers);
+        r = tracing_dir_list_tracers(&facts->tracers);
         if (r < 0)
                 return r;
-        return tracefs_read_text("README", &facts->readme);
+        return tracing_dir_read_text("README", &facts->readme);
 }
 
 static bool is_there(const FeatureRow *row, const Facts *facts) {

@@ -8,7 +8,7 @@
 
 #include "core/strv.h"
 #include "kernel/kernel-text.h"
-#include "kernel/tracefs.h"
+#include "kernel/tracing-dir.h"
 
 #define KALLSYMS_PATH "/proc/kallsyms"
 
@@ -117,5 +117,5 @@ int formats_collect(char *const *systems, bool symbols, Error *error, TraceForma
 }
 
 int formats_read_cmdlines(char **ret) {
-        return tracefs_read_text("saved_cmdlines", ret);
+        return tracing_dir_read_text("saved_cmdlines", ret);
 }

@@ -5,7 +5,7 @@
 
 #include "kernel/catalog.h"
 #include "kernel/features.h"
-#include "kernel/tracefs.h"
+#include "kernel/tracing-dir.h"
 #include "model/manager.h"
 
 typedef struct QueryJob {
@@ -50,16 +50,16 @@ static int query_capabilities(QueryJob *job) {
         int r = features_probe(&job->error, &job->report.features, &job->report.n_features);
 
         if (r >= 0)
-                r = tracefs_list_clocks(&job->report.clocks);
+                r = tracing_dir_list_clocks(&job->report.clocks);
         if (r >= 0)
-                r = tracefs_list_options(&job->report.options);
+                r = tracing_dir_list_options(&job->report.options);
         return r;
 }
 
 static void query_run(Job *base) {
         QueryJob *job = (QueryJob *) base;
 
-        job->r = tracefs_ensure(&job->error);
+        job->r = tracing_dir_ensure(&job->error);
         if (job->r < 0)
                 return;
         switch (job->query) {
@@ -70,7 +70,7 @@ static void query_run(Job *base) {
                 job->r = catalog_describe_event(job->argument, &job->error, &job->text);
                 break;
         case QUERY_TRACERS:
-                job->r = tracefs_list_tracers(&job->list);
+                job->r = tracing_dir_list_tracers(&job->list);
                 break;
         case QUERY_CAPABILITIES:
                 job->r = query_capabilities(job);

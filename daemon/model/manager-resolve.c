@@ -5,7 +5,7 @@
 
 #include "capture/output-file.h"
 #include "kernel/catalog.h"
-#include "kernel/tracefs.h"
+#include "kernel/tracing-dir.h"
 #include "model/manager.h"
 
 void resolved_spec_free(ResolvedSpec *resolved) {
@@ -36,7 +36,7 @@ static void resolve_job_free(MailboxItem *item) {
 static void resolve_run(Job *base) {
         ResolveJob *job = (ResolveJob *) base;
 
-        job->r = tracefs_ensure(&job->error);
+        job->r = tracing_dir_ensure(&job->error);
         if (job->r >= 0)
                 job->r = catalog_resolve(job->resolved->spec, &job->error, &job->resolved->selection);
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/catalog.h"
-#include "kernel/tracefs.h"
+#include "kernel/tracing-dir.h"
 
 static int is_own(const char *name, void *userdata) {
         return strncmp(name, userdata, strlen(userdata)) == 0;
@@ -32,7 +32,7 @@ int kernel_test_run(const char *name, const struct CMUnitTest *tests, size_t n_t
                 (void) printf("1..0 # SKIP needs root\n");
                 return 0;
         }
-        if (tracefs_ensure(&error) < 0) {
+        if (tracing_dir_ensure(&error) < 0) {
                 (void) printf("1..0 # SKIP %s\n", error_text(&error));
                 return 0;
         }

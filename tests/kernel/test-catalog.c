@@ -14,7 +14,7 @@
 #include "kernel-test.h"
 #include "kernel/catalog.h"
 #include "kernel/formats.h"
-#include "kernel/tracefs.h"
+#include "kernel/tracing-dir.h"
 
 /* Resolves what must be refused and returns the reason, which the caller frees. */
 static char *refusal(const Spec *spec, ErrorCode code) {
@@ -197,9 +197,9 @@ static void says_when_the_kernel_has_no_events_for_system_calls(void **state) {
 static void lists_clocks_tracers_and_options(void **state) {
         CLEANUP(strv_freep) char **clocks = NULL, **tracers = NULL, **options = NULL;
 
-        assert_int_equal(tracefs_list_clocks(&clocks), 0);
-        assert_int_equal(tracefs_list_tracers(&tracers), 0);
-        assert_int_equal(tracefs_list_options(&options), 0);
+        assert_int_equal(tracing_dir_list_clocks(&clocks), 0);
+        assert_int_equal(tracing_dir_list_tracers(&tracers), 0);
+        assert_int_equal(tracing_dir_list_options(&options), 0);
         assert_true(strv_contains(clocks, "local"));
         assert_true(strv_contains(clocks, "mono"));
         assert_true(strv_contains(tracers, "nop"));

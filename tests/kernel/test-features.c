@@ -10,7 +10,7 @@
 #include "core/strv.h"
 #include "kernel-test.h"
 #include "kernel/features.h"
-#include "kernel/tracefs.h"
+#include "kernel/tracing-dir.h"
 
 static const Feature *find(const Feature *features, size_t n, const char *name) {
         for (size_t i = 0; i < n; i++)
@@ -54,7 +54,7 @@ static void features_are_what_the_files_say(void **state) {
         Feature *features = NULL;
         size_t n = 0;
 
-        assert_int_equal(tracefs_list_tracers(&kernel_tracers), 0);
+        assert_int_equal(tracing_dir_list_tracers(&kernel_tracers), 0);
         assert_int_equal(features_probe(NULL, &features, &n), 0);
         assert_true(find(features, n, "instances")->available);
         assert_true(find(features, n, "events")->available);

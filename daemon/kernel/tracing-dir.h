@@ -9,11 +9,11 @@
 #include "core/error.h"
 
 /* ERROR_NOT_SUPPORTED_BY_KERNEL when tracefs is not mounted and cannot be, or lacks instances. */
-int tracefs_ensure(Error *error);
+int tracing_dir_ensure(Error *error);
 /* Whole text of a file below the tracing directory. */
-int tracefs_read_text(const char *path, char **ret);
+int tracing_dir_read_text(const char *path, char **ret);
 /* Word lists, in the kernel's order. `trace_clock` marks the present one with brackets: they are taken off. */
-int tracefs_list_tracers(char ***ret);
-int tracefs_list_clocks(char ***ret);
+int tracing_dir_list_tracers(char ***ret);
+int tracing_dir_list_clocks(char ***ret);
 /* Without "no" and sorted by name, those of all tracers among them. NULL when there is none. */
-int tracefs_list_options(char ***ret);
+int tracing_dir_list_options(char ***ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "kernel/tracefs.h"
+#include "kernel/tracing-dir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "core/strv.h"
 #include "kernel/kernel-text.h"
 
-int tracefs_ensure(Error *error) {
+int tracing_dir_ensure(Error *error) {
         const char *path;
 
         /* It mounts what is not mounted. Not tracefs_tracing_dir_is_mounted(), which says so in its name but
@@ -27,7 +27,7 @@ int tracefs_ensure(Error *error) {
         return 0;
 }
 
-int tracefs_read_text(const char *path, char **ret) {
+int tracing_dir_read_text(const char *path, char **ret) {
         return kernel_text_read_tracefs(NULL, path, ret, NULL);
 }
 
@@ -35,21 +35,21 @@ static int list_words(const char *path, const char *separators, char ***ret) {
         CLEANUP_FREE char *text = NULL;
         int r;
 
-        r = tracefs_read_text(path, &text);
+        r = tracing_dir_read_text(path, &text);
         if (r < 0)
                 return r;
         return strv_split(text, separators, ret);
 }
 
-int tracefs_list_tracers(char ***ret) {
+int tracing_dir_list_tracers(char ***ret) {
         return list_words("available_tracers", " \n", ret);
 }
 
-int tracefs_list_clocks(char ***ret) {
+int tracing_dir_list_clocks(char ***ret) {
         return list_words("trace_clock", "[] \n", ret);
 }
 
-int tracefs_list_options(char ***ret) {
+int tracing_dir_list_options(char ***ret) {
         CLEANUP_FREE char *path = NULL;
         CLEANUP_CLOSEDIR DIR *dir = NULL;
         CLEANUP(strv_freep) char **options = NULL;
