@@ -41,7 +41,8 @@ static int find_uninstalled(char **ret) {
 /* In the child: becomes the daemon, or returns -errno. Standard output is not the daemon's to write to. */
 static int become_daemon(const char *path, int fd) {
         char number[sizeof(int) * 3 + 1];
-        char *argv[] = { (char *) "ktraced", NULL };
+        /* Of what it would warn about, such as lost events, the client learns in other ways. */
+        char *argv[] = { (char *) "ktraced", (char *) "--log-level=err", NULL };
 
         (void) snprintf(number, sizeof(number), "%d", fd);
         if (setpgid(0, 0) < 0 || fcntl(fd, F_SETFD, 0) < 0 || setenv(KTRACED_EMBEDDED_FD_ENV, number, 1) < 0 ||
