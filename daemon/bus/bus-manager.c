@@ -11,6 +11,7 @@
 #include "bus/bus-spec.h"
 #include "bus/notify.h"
 #include "config.h"
+#include "core/text.h"
 #include "kernel/features.h"
 #include "ktraced/protocol.h"
 
@@ -141,7 +142,7 @@ static int parse_capture_filter_entry(sd_bus_message *message, const char *key, 
                         return error_set(error, ERROR_INVALID_ARGUMENT, "%s: of type %s, wanted is %s", key, type,
                                          strcmp(key, "owner") == 0 ? "u" : "s");
 
-        return error_set(error, ERROR_INVALID_ARGUMENT, "Unknown key '%s' of the filter", key);
+        return error_set(error, ERROR_INVALID_ARGUMENT, "Unknown key \"%s\" of the filter", TEXT_ESCAPE(key));
 }
 
 static int parse_capture_filter(BusCall *call, Error *error) {
