@@ -70,7 +70,8 @@ struct Pump {
         uint64_t trace_id;
         TraceFormats *formats; /* NULL until the first sink needs them */
         CommMap *comms;
-        size_t n_cpus, n_open; /* CPUs; those whose descriptors are open */
+        uint64_t comms_read, comms_interval; /* CLOCK_MONOTONIC, usec; 0: not read yet */
+        size_t n_cpus, n_open;               /* CPUs; those whose descriptors are open */
         int *raw_fds, *stats_fds;
         BufferStats *stats;
         size_t page_size;

@@ -12,6 +12,10 @@
 /* A disk that closes segments more slowly than they are filled must hold the pump up at some point. */
 #define CLOSING_MAX 8U
 
+/* Between two looks at the kernel's table of command names, usec. */
+#define COMMS_INTERVAL_MIN UINT64_C(1000000)
+#define COMMS_INTERVAL_MAX UINT64_C(16000000)
+
 static PumpSink *find_sink(Pump *pump, uint64_t id) {
         PumpSink *sink;
 
@@ -117,12 +121,35 @@ static void report_progress(Pump *pump, PumpSink *sink) {
         pump_post(pump, report);
 }
 
+static size_t count_lines(const char *text) {
+        size_t n = 0;
+
+        for (; (text = strchr(text, '\n')); text++)
+                n++;
+        return n;
+}
+
+/* Reading some thousand names takes milliseconds. It is done as often as there are new ones: again after a
+ * second when a quarter was new, else after twice the time. */
 static void read_comms(Pump *pump) {
         CLEANUP_FREE char *text = NULL;
+        size_t before = comm_map_size(pump->comms);
 
         /* A name that is missing costs the reader a "<...>" and nothing else. */
-        if (formats_read_cmdlines(&text) >= 0)
-                (void) comm_map_add_text(pump->comms, text);
+        if (formats_read_cmdlines(&text) < 0)
+                return;
+        (void) comm_map_add_text(pump->comms, text);
+
+        if ((comm_map_size(pump->comms) - before) * 4 >= count_lines(text))
+                pump->comms_interval = COMMS_INTERVAL_MIN;
+        else if (pump->comms_interval < COMMS_INTERVAL_MAX)
+                pump->comms_interval *= 2;
+        pump->comms_read = pump_now();
+}
+
+static void read_comms_if_due(Pump *pump) {
+        if (pump->comms_read == 0 || pump_now() - pump->comms_read >= pump->comms_interval)
+                read_comms(pump);
 }
 
 static int format_stats(const Pump *pump, const PumpSink *sink, char ***ret) {
@@ -157,7 +184,6 @@ static int make_tail(Pump *pump, const PumpSink *sink, char **ret_cmdlines, char
         CLEANUP_FREE char *cmdlines = NULL;
         int r;
 
-        read_comms(pump);
         r = comm_map_format(pump->comms, &cmdlines);
         if (r < 0)
                 return r;
@@ -210,6 +236,7 @@ static void retire_sink(Pump *pump, PumpSink *sink) {
                 }
         }
 
+        read_comms(pump);
         /* Without names and statistics it is a capture still. */
         (void) make_tail(pump, sink, &cmdlines, &stats);
         (void) sink_retire(sink->sink, cmdlines, stats, &closing);
@@ -303,6 +330,7 @@ int pump_rotate_sink(Pump *pump, PumpSink *sink, bool answer, Error *error) {
         ClosingSegment *closing = NULL;
         int r;
 
+        read_comms_if_due(pump);
         r = pump_read_stats(pump);
         if (r >= 0)
                 r = account(pump, sink);
@@ -357,7 +385,7 @@ void pump_checkpoint(Pump *pump) {
         if (pump->n_active == 0)
                 return;
 
-        read_comms(pump);
+        read_comms_if_due(pump);
         stats = pump_read_stats(pump);
         TAILQ_FOREACH(sink, &pump->sinks, sinks) {
                 int r = stats;

@@ -65,7 +65,8 @@ PumpReport *pump_take_report(Pump *pump); /* NULL when none */
 void pump_report_free(PumpReport *report);
 DEFINE_POINTER_CLEANUP(PumpReport, pump_report_free);
 
-/* Commands; none of them blocks. -ENOMEM is the only failure. The id is the caller's, unique in a pump. */
+/* Commands; none of them blocks. -ENOMEM is the only failure. The id is the caller's, unique in a pump. One
+ * that comes after pump_stop() may go without an answer; its sink is freed with the pump at the latest. */
 int pump_add_sink(Pump *pump, uint64_t sink_id, Sink *sink); /* takes the sink over on success */
 int pump_rotate(Pump *pump, uint64_t sink_id);
 int pump_clear(Pump *pump, uint64_t sink_id);
