@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-10}
 shift || true
-build=build-fuzz
+build='build-fuzz'
 
 if [ ! -f "$build/build.ninja" ]; then
         CC=clang meson setup "$build" -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false

@@ -144,7 +144,7 @@ static void test_nesting(void **state) {
 
         for (unsigned depth = 64; depth <= 65; depth++) {
                 memset(text, '(', depth);
-                (void) strcpy(text + depth, "prev_pid == 1");
+                memcpy(text + depth, "prev_pid == 1", 14);
                 memset(text + strlen(text), ')', depth + 1);
                 text[depth + strlen("prev_pid == 1") + depth] = '\0';
                 if (depth == 64)
@@ -192,10 +192,10 @@ static void test_string_length(void **state) {
 
         memset(text, 'x', sizeof(text));
         memcpy(text, "prev_comm == \"", 14);
-        (void) strcpy(text + 14 + 255, "\"");
+        memcpy(text + 14 + 255, "\"", 2);
         assert_succeeds(check(text, &error), &error);
         text[14 + 255] = 'x';
-        (void) strcpy(text + 14 + 256, "\"");
+        memcpy(text + 14 + 256, "\"", 2);
         assert_fails(check(text, &error), &error, ERROR_BAD_FILTER, "longer than the 255 bytes");
 }
 

@@ -69,7 +69,7 @@ static void test_span(void **state) {
         check_span("1.5s", 1500000);
         check_span("0.25", 250000);
         check_span("1 day", 86400 * SEC);
-        check_span("2w", 14 * 86400 * SEC);
+        check_span("2w", 14ULL * 86400 * SEC);
         check_span("1h 1m 1s 1ms 1us", 3661 * SEC + 1001);
 }
 
