@@ -87,6 +87,10 @@ void bus_client_cancel(BusClient *client) {
         client->cancelled = true;
 }
 
+void bus_client_end_agent(BusClient *client) {
+        polkit_agent_stop(&client->agent);
+}
+
 int bus_client_message_error(int r, Error *error) {
         return error_set_errno(error, r, "Cannot read or write a D-Bus message");
 }

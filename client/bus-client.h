@@ -39,6 +39,9 @@ DEFINE_POINTER_CLEANUP(BusClient, bus_client_free);
 /* The waiting call and those after it fail with ERROR_CANCELLED; callable from a callback. */
 void bus_client_cancel(BusClient *client);
 
+/* Ends the polkit agent before its time, where much else is to happen on the terminal. */
+void bus_client_end_agent(BusClient *client);
+
 typedef enum CallFlags {
         CALL_MAY_ASK = 1 << 0,       /* polkit may want a password: have an agent ready */
         CALL_MAY_LAST = 1 << 1,      /* no time limit: the answer waits for the disk */

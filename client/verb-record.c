@@ -210,6 +210,8 @@ static int start(Recording *recording) {
         r = bus_manager_start_session(recording->client, recording->name, &recording->spec, &error,
                                       &recording->session);
         recording->starting = false;
+        /* The session is this user's own: nothing will be asked any more. */
+        bus_client_end_agent(recording->client);
         if (r < 0)
                 return verb_failed(&error, "start recording");
         recording->started = now_usec();

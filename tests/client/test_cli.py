@@ -662,6 +662,18 @@ def test_ordinary_user_is_refused(run, polkit, folder):
     assert not witness.exists()
 
 
+def test_ctrl_c_while_polkit_thinks(terminal, polkit, folder, root):
+    polkit.mode = "hang"
+    witness = folder / "witness"
+    shown = terminal("--no-ask-password", "record", "-e", SWITCH, "--", "touch", witness, uid=NOBODY)
+    wait_until(lambda: polkit.checks, "polkit was not asked")
+    shown.write(b"\x03")
+    assert shown.wait() == 1
+    assert "Failed to start recording: Interrupted" in shown.text
+    assert not witness.exists()
+    assert root.manager("ListSessions") == []
+
+
 def test_interaction(run, polkit):
     run("record", "-e", SWITCH, "--", "true", uid=NOBODY)
     assert polkit.checks[-1].interactive
