@@ -11,7 +11,7 @@ static int read_spec(const char *text, Error *error, Spec **ret) {
         int r;
 
         assert_succeeds(json_text_parse(text, "t", error, &object), error);
-        if (spec_new(&spec) < 0)
+        if (spec_new(&spec) < 0 || !spec)
                 fail();
         r = spec_set_from_json(spec, object, NULL, error);
         if (r == 0)
