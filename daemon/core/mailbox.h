@@ -5,11 +5,11 @@
  * Mailbox: a queue between two threads, woken by an eventfd. It is the only thing that threads of the
  * daemon share.
  *
- * Any thread may post; one thread takes. The poster embeds a MailboxItem as the first member of its
- * message and gives the message up; the taker owns it.
+ * Any thread may post; one thread takes. Neither ever waits for the other, however slowly it runs. The poster embeds
+ * a MailboxItem as the first member of its message and gives the message up; the taker owns it.
  *
  * Life cycle: mailbox_new(); poll mailbox_fd() for POLLIN; mailbox_take() until NULL; mailbox_free()
- * once no thread can post any more. Items left are freed with the function that they were posted with.
+ * once no thread is posting or will. Items left are freed with the function that they were posted with.
  */
 
 #include <stddef.h>
