@@ -9,14 +9,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #include "client/exec-child.h"
 #include "ktraced/cleanup.h"
 
+/* As a fallback the agent leaves the asking to that of a graphical session. polkit (122) takes no account of a
+ * fallback for a process that is in no login session, but there it is the only one anyway. */
+static bool is_in_session(void) {
+        CLEANUP_FREE char *session = NULL;
+
+        return sd_pid_get_session(0, &session) >= 0;
+}
+
 static int become_agent(int notify_fd) {
         char number[sizeof(int) * 3 + 1];
-        char *argv[] = { (char *) "pkttyagent", (char *) "--notify-fd", number, (char *) "--fallback", NULL };
+        char *fallback = is_in_session() ? (char *) "--fallback" : NULL;
+        char *argv[] = { (char *) "pkttyagent", (char *) "--notify-fd", number, fallback, NULL };
 
         (void) snprintf(number, sizeof(number), "%d", notify_fd);
         /* Should this process be killed, the agent must not keep the terminal. */

@@ -693,12 +693,23 @@ def test_agent_on_a_terminal(terminal, polkit, folder):
 
     shown = terminal(*record, uid=NOBODY, PATH=path)
     assert shown.wait() == 0
-    assert re.search(r"agent: --notify-fd \d+ --fallback", shown.text)
+    assert re.search(r"agent: --notify-fd \d+", shown.text)
     assert "agent: gone" in shown.text
     for arguments, uid in [(["--no-ask-password", *record], NOBODY), (record, 0), (["session", "list"], NOBODY)]:
         shown = terminal("--no-pager", *arguments, uid=uid, PATH=path)
         assert shown.wait() == 0, shown.text
         assert "agent" not in shown.text
+
+
+def test_the_real_agent_asks(bus, real_polkit, daemon):
+    shown = Terminal("record", "-e", SWITCH, "--", "true", environment={**bus.environment(), "TERM": "xterm"}, uid=NOBODY)
+    try:
+        shown.wait_for("AUTHENTICATING FOR org.ktraced1.trace-system")
+        shown.wait_for("Password: ")
+        shown.write(b"\x03")
+        assert shown.wait() == 1
+    finally:
+        shown.close()
 
 
 # Another host.
