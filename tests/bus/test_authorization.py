@@ -15,6 +15,8 @@ from system_bus import wait_until
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 INTERACTIVE = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 TIMED_OUT = "org.freedesktop.DBus.Error.TimedOut"
+LOG_CONTROL = "org.freedesktop.LogControl1"
+LOG_CONTROL_PATH = "/org/freedesktop/LogControl1"
 QUOTA = "org.ktraced1.Error.QuotaExceeded"
 
 
@@ -281,13 +283,32 @@ def test_session_that_goes_while_polkit_thinks(polkit, root, nobody):
     assert outcome[0] in ("org.ktraced1.Error.NoSuchSession", "org.freedesktop.DBus.Error.UnknownObject")
 
 
-@pytest.mark.parametrize("path", ["/org/ktraced1", "/org/freedesktop/LogControl1"])
-def test_properties_are_not_for_everyone_to_set(polkit, root, nobody, path):
-    interface = "org.freedesktop.LogControl1" if "LogControl" in path else MANAGER
-    name = "LogLevel" if "LogControl" in path else "Version"
-    parameters = GLib.Variant("(ssv)", (interface, name, GLib.Variant("s", "debug")))
+def set_property(client, path, interface, name, value):
+    parameters = GLib.Variant("(ssv)", (interface, name, GLib.Variant("s", value)))
+    client.call(path, "org.freedesktop.DBus.Properties", "Set", parameters)
+
+
+def refused_property(client, root, path, interface, name):
     before = root.get(path, interface, name)
     with pytest.raises(BusError) as caught:
-        nobody.call(path, "org.freedesktop.DBus.Properties", "Set", parameters)
-    assert caught.value.name in (DENIED, "org.freedesktop.DBus.Error.PropertyReadOnly")
+        set_property(client, path, interface, name, "debug")
     assert root.get(path, interface, name) == before
+    return caught.value.name
+
+
+PROPERTIES = [("/org/ktraced1", MANAGER, "Version"), (LOG_CONTROL_PATH, LOG_CONTROL, "LogLevel")]
+
+
+@pytest.mark.parametrize("path,interface,name", PROPERTIES)
+def test_the_bus_policy_lets_nobody_set_a_property(polkit, root, nobody, path, interface, name):
+    assert refused_property(nobody, root, path, interface, name) == DENIED
+
+
+@pytest.mark.lax_bus
+@pytest.mark.parametrize("path,interface,name", PROPERTIES)
+def test_the_daemon_lets_nobody_set_a_property(polkit, root, nobody, path, interface, name):
+    assert refused_property(nobody, root, path, interface, name) == DENIED
+
+
+def test_root_cannot_set_what_is_read_only(root):
+    assert refused_property(root, root, *PROPERTIES[0]) == "org.freedesktop.DBus.Error.PropertyReadOnly"

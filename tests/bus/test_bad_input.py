@@ -8,7 +8,7 @@ import socket
 import pytest
 from gi.repository import GLib
 
-from daemon import MANAGER, ROOT, BusError, instances
+from daemon import MANAGER, ROOT, BusError
 
 INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
 BAD_FILTER = "org.ktraced1.Error.BadFilter"
@@ -22,14 +22,13 @@ EVENTS = {"events": ["sched:sched_switch"]}
 
 def refused(root, spec, name="bad", fds=()):
     """The error of StartSession, and of CreateSession, which must be the same; nothing may be left."""
-    before = instances()
     caught = []
     for method in [root.create, root.start]:
         with pytest.raises(BusError) as error:
             method(name, spec, fds=fds)
         caught.append(error.value)
     assert (caught[0].name, caught[0].message) == (caught[1].name, caught[1].message)
-    assert instances() <= before
+    assert root.daemon.instances() == set()
     assert root.manager("ListSessions") == []
     assert root.manager("ListCaptures", "(a{sv})", {}) == []
     return caught[0]
@@ -255,4 +254,4 @@ def test_buffer_memory_quota(root):
     with pytest.raises(BusError) as caught:
         root.session(session, "Start")
     assert caught.value.name == "org.ktraced1.Error.QuotaExceeded" and "64" in caught.value.message
-    assert instances() == set() or root.describe(session)["state"] in ("created", "failed")
+    assert root.daemon.instances() == set() and root.describe(session)["state"] in ("created", "failed")

@@ -197,7 +197,7 @@ def test_kill_9_of_daemon_and_traced_program_in_full_flight(start_daemon, writer
     start_daemon()
 
 
-def test_embedded_records_exactly(writer, folder, no_instance_left):
+def test_embedded_records_exactly(writer, folder):
     program = writer(WRITES)
     output = folder / "embedded.dat"
     from daemon import KTRACECTL, SANITIZERS
@@ -221,7 +221,7 @@ def test_embedded_records_exactly(writer, folder, no_instance_left):
     assert writes_of([output], program.pid) == WRITES
 
 
-def test_embedded_command_of_the_issue(folder, no_instance_left):
+def test_embedded_command_of_the_issue(folder):
     output = folder / "t.dat"
     done = ktracectl("--embedded", "record", "-e", "sched_switch", "-e", "syscalls", "-o", output, "--", "ls", "/")
     assert done.returncode == 0, done.stderr

@@ -46,9 +46,10 @@ class BusError(Exception):
 class Client:
     """A connection to the bus (or to an embedded daemon) of some user, with calls in short form."""
 
-    def __init__(self, connection, name=NAME):
+    def __init__(self, connection, name=NAME, daemon=None):
         self.connection = connection
         self.name = name
+        self.daemon = daemon
 
     def call(self, path, interface, method, parameters=None, fds=(), interactive=False, timeout=30.0):
         """The unpacked reply: None, the value, or a tuple of values. Handles are replaced by descriptors."""
@@ -117,6 +118,11 @@ class Client:
 
     def close(self):
         self.connection.close_sync(None)
+
+
+def instances_of(bus):
+    """Names of the kernel instances of the daemons that are or were on a bus."""
+    return {f"ktraced-{session}" for session in bus.session_ids() if (INSTANCES / f"ktraced-{session}").exists()}
 
 
 def variants(spec):
@@ -207,7 +213,11 @@ class Daemon:
         return self.log_file.read_text(errors="replace")
 
     def client(self, uid=0):
-        return Client(self.bus.connect(uid))
+        return Client(self.bus.connect(uid), daemon=self)
+
+    def instances(self):
+        """Names of its kernel instances; those of other daemons may be there beside them."""
+        return instances_of(self.bus)
 
     def kill(self):
         """As a crash would end it."""
@@ -232,11 +242,6 @@ class Daemon:
         log = self.log
         for word in ["AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:"]:
             assert word not in log, f"{word} in the daemon's log:\n{log}"
-
-
-def instances():
-    """Names of the daemon's kernel instances."""
-    return {path.name for path in INSTANCES.iterdir() if path.name.startswith("ktraced-")}
 
 
 class Writer:
