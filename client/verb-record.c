@@ -24,6 +24,7 @@
 #include "client/output-file.h"
 #include "client/program.h"
 #include "client/verb.h"
+#include "core/json-text.h"
 #include "core/parse.h"
 
 #define UPDATE_INTERVAL (1000ULL * 1000)
@@ -252,7 +253,7 @@ static int run(Recording *recording) {
 /* Why a session failed, from its description. */
 static void print_reason(Recording *recording) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
-        CLEANUP(json_putp) struct json_object *description = NULL;
+        CLEANUP_JSON struct json_object *description = NULL;
         CLEANUP_FREE char *text = NULL;
         struct json_object *reason;
 
@@ -308,7 +309,7 @@ static int wait_for_program(Recording *recording) {
 }
 
 static int print_json(const Recording *recording, int exit_status) {
-        CLEANUP(json_putp) struct json_object *object = json_object_new_object();
+        CLEANUP_JSON struct json_object *object = json_object_new_object();
         const char *capture = recording->capture.id;
         int r;
 
