@@ -54,9 +54,9 @@
  *   buffer_size    t or s     number or string   bytes for each CPU, "4M"
  *   options        as         array of strings   tracer options, "no" before a name switches it off
  *   segment_size   t or s     number or string   bytes after which the next segment is begun
- *   segment_age    t or s     number or string   microseconds, or a span, after which it is begun
+ *   segment_age    t or s     number or string   microseconds, or a span, after which it is begun; 0: never
  *   segments       u or t     number             segments kept; the oldest goes; 0 keeps all
- *   duration       t or s     number or string   microseconds, or a span, after which the session stops
+ *   duration       t or s     number or string   microseconds, or a span, after which the session stops; 0: never
  *   symbols        b          boolean            put the kernel's symbol table into the capture
  *   attached       b          (bus only)         the session ends when its client leaves the bus
  *   output         h          (bus only)         write the one segment into this file
