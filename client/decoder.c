@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "client/decoder.h"
 #include "client/trace-file.h"
 
 #define INSTANCES_MAX 1024
+#define COMM_SIZE 64 /* the kernel's TASK_COMM_LEN is 16 */
 
 /* The records of one CPU in one buffer. */
 typedef struct Stream {
@@ -175,9 +177,41 @@ static Stream *advance(Decoder *decoder) {
         return choose(decoder);
 }
 
+static void learn(struct tep_handle *tep, struct tep_event *event, const struct tep_record *record,
+                  const char *pid_field, const char *comm_field) {
+        struct tep_format_field *pid = tep_find_field(event, pid_field), *comm = tep_find_field(event, comm_field);
+        char name[COMM_SIZE];
+        unsigned long long number;
+        size_t n;
+
+        if (!pid || !comm || comm->offset < 0 || comm->size <= 0 || comm->offset > record->size - comm->size ||
+            tep_read_number_field(pid, record->data, &number) < 0 || number == 0 || number > INT_MAX ||
+            tep_is_pid_registered(tep, (int) number))
+                return;
+        n = strnlen((const char *) record->data + comm->offset, (size_t) comm->size);
+        if (n >= sizeof(name))
+                return;
+        memcpy(name, (const char *) record->data + comm->offset, n);
+        name[n] = '\0';
+        (void) tep_register_comm(tep, name, (int) number);
+}
+
+/* Names of threads that the file's own table does not have. libtraceevent's plugin for these events learns
+ * them as well, but only when a record is printed, so that a name would depend on what is selected. */
+static void learn_comms(struct tep_handle *tep, struct tep_event *event, const struct tep_record *record) {
+        if (strcmp(event->system, "sched") != 0)
+                return;
+        if (strcmp(event->name, "sched_switch") == 0) {
+                learn(tep, event, record, "prev_pid", "prev_comm");
+                learn(tep, event, record, "next_pid", "next_comm");
+        } else if (strcmp(event->name, "sched_wakeup") == 0 || strcmp(event->name, "sched_wakeup_new") == 0)
+                learn(tep, event, record, "pid", "comm");
+}
+
 int decoder_next(Decoder *decoder, DecoderRecord *ret) {
         struct tep_handle *tep = tracecmd_get_tep(decoder->input);
         Stream *stream = advance(decoder);
+        struct tep_event *event;
         const char *comm;
         int pid;
 
@@ -186,15 +220,19 @@ int decoder_next(Decoder *decoder, DecoderRecord *ret) {
                 return 0;
         pid = tep_data_pid(tep, stream->head);
         comm = tep_data_comm_from_pid(tep, pid);
+        event = tep_find_event_by_record(tep, stream->head);
         *ret = (DecoderRecord){
                 .tep = tep,
-                .event = tep_find_event_by_record(tep, stream->head),
+                .event = event,
                 .record = stream->head,
                 .instance = stream->instance,
                 .pid = pid,
                 .comm = comm ?: "<...>",
                 .lost = stream->head->missed_events,
         };
+        /* What a record says holds from the next one on, as in trace-cmd report. */
+        if (event)
+                learn_comms(tep, event, stream->head);
         return 1;
 }
 

@@ -103,6 +103,8 @@ static int field_new(const DecoderRecord *record, const struct tep_format_field 
         n = (size_t) field->size;
         if (at > have || n > have - at)
                 return 0;
+        if (n == 0 && field->flags & TEP_FIELD_IS_ARRAY && !(field->flags & TEP_FIELD_IS_DYNAMIC))
+                n = have - at; /* a flexible array, as in ftrace:print */
         if (field->flags & TEP_FIELD_IS_DYNAMIC) {
                 /* __data_loc and __rel_loc (include/trace/stages/stage1_struct_define.h): length in the upper
                  * half, offset in the lower one, from the record's start or from behind the field. */

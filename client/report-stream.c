@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 
 #include "client/render-json.h"
 #include "client/render-text.h"
 #include "client/report-stream.h"
 #include "client/summary.h"
+
+/* Processor time within which a file is opened, and so many records are read; more for a large file, which
+ * libtracecmd may have to decompress as a whole when it opens it. */
+#define STALL_SECONDS 20
+#define STALL_BYTES_PER_SECOND (16U << 20)
+#define STALL_RECORDS 4096U
 
 typedef struct Input {
         const ReportOptions *options;
@@ -28,14 +36,30 @@ typedef struct Bounds {
         uint64_t skip; /* so many wanted records are passed over */
 } Bounds;
 
+/* Begins the time anew; libtracecmd may loop for ever on a damaged file. */
+static void watch_stall(off_t size) {
+        struct itimerval timer = { .it_value.tv_sec = STALL_SECONDS + size / STALL_BYTES_PER_SECOND };
+
+        (void) setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+static void unwatch_stall(void) {
+        (void) setitimer(ITIMER_PROF, &(struct itimerval){}, NULL);
+}
+
 static int read_segment(const Input *input, const ReportSegment *segment, const Bounds *bounds,
                         const Receiver *receiver, Error *error) {
         CLEANUP(decoder_freep) Decoder *decoder = NULL;
         CLEANUP(record_filter_freep) RecordFilter *filter = NULL;
         DecoderRecord record;
+        struct stat st;
+        uint64_t n = 0;
         bool has_time;
         int r;
 
+        if (fstat(segment->fd, &st) < 0)
+                return error_set_errno(error, -errno, "cannot be examined");
+        watch_stall(st.st_size);
         r = decoder_open(segment->fd, error, &decoder);
         if (r < 0)
                 return r;
@@ -50,6 +74,8 @@ static int read_segment(const Input *input, const ReportSegment *segment, const 
         while (r == 0 && decoder_next(decoder, &record) > 0) {
                 if (record_filter_is_past(filter, &record))
                         return 1;
+                if (++n % STALL_RECORDS == 0)
+                        watch_stall(st.st_size);
                 r = receiver->record(receiver->userdata, &record, has_time, record_filter_match(filter, &record));
         }
         return r;
@@ -225,6 +251,7 @@ int report_stream(const ReportOptions *options, const ReportSegment *segments, s
                 r = summary_new(&printer.summary);
         if (r >= 0)
                 r = print(&printer, &input, error);
+        unwatch_stall();
         errno = 0;
         if ((fflush(out) != 0 || ferror(out)) && r >= 0)
                 r = -(errno ?: EIO);

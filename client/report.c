@@ -119,6 +119,7 @@ static _Noreturn void run_child(const ReportOptions *options, const Segments *se
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         (void) signal(SIGINT, SIG_DFL);
         (void) signal(SIGTERM, SIG_DFL);
+        (void) signal(SIGPROF, SIG_DFL);
         (void) signal(SIGPIPE, SIG_IGN);
         /* A hostile file must not make core dumps. */
         (void) setrlimit(RLIMIT_CORE, &(struct rlimit){});
@@ -161,6 +162,8 @@ static int crashed(int status, ReportPhase phase, bool has_filters, Error *error
                 return error_set(error, ERROR_CANCELLED, "interrupted");
         if (phase == REPORT_COMPILING && has_filters)
                 return error_set(error, ERROR_BAD_FILTER, "a filter expression is incomplete");
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "damaged; decoding it came to no end");
         if (WIFSIGNALED(status))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "damaged; decoding it failed (%s)",
                                  strsignal(WTERMSIG(status)));
