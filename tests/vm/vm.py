@@ -35,8 +35,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import image  # noqa: E402
 
 AGENT = pathlib.Path(__file__).with_name("agent.py")
-# A boot takes some 15 s on an idle machine. One that hangs does so before the agent runs: it is tried again.
-BOOT_SECONDS = 150
+# A boot takes some 20 s on an idle machine, minutes on a loaded one. One that hangs does so before the agent runs: it
+# is tried again.
+BOOT_SECONDS = 240
 BOOT_TRIES = 3
 # What the guest gets beyond a command's own time-out to say that it is over.
 GRACE_SECONDS = 30
