@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measures the daemon against its goals, beside trace-cmd and tracefs in the same run; see docs/performance.md.
+
+Needs root, trace-cmd, dbus-daemon, and a release build with -Dbench=true, whose directory is in KTRACED_BUILD_DIR.
+Prints a table, and with --json a file of everything that was seen. The exit status is 1 when a goal is missed.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import measure  # noqa: E402
+from daemon import BUILD, Daemon  # noqa: E402
+from disk import LoopDisk  # noqa: E402
+from system_bus import SystemBus  # noqa: E402
+
+MIB = 1 << 20
+
+
+class Bench:
+    """The daemon on a private bus, with its store on a disk of our own; and how much is to be measured."""
+
+    def __init__(self, arguments):
+        quick = arguments.quick
+        self.verbose = arguments.verbose
+        self.writes = 300000
+        self.calls = 1000000 if quick else 8000000  # of the load, on each CPU
+        self.rounds = 1 if quick else arguments.rounds
+        self.starts = 3 if quick else 25
+        self.bus_seconds = 4 if quick else 16
+        self.stall_seconds = 1
+        self.buffer_kib = 8192
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ktraced-bench-", dir=arguments.directory))
+        self.disk = self.bus = self.daemon = self.root = None
+
+    def open(self):
+        bus_folder, daemon_folder = self.folder / "bus", self.folder / "daemon"
+        bus_folder.mkdir()
+        daemon_folder.mkdir()
+        # Only the store: the daemon's log must not stall with it.
+        self.disk = LoopDisk(self.folder, daemon_folder / "captures", 10 << 30)
+        self.bus = SystemBus(bus_folder)
+        self.daemon = Daemon(self.bus, daemon_folder)
+        self.root = self.daemon.client(0)
+
+    def forget(self, session, capture):
+        self.root.session(session, "Remove")
+        self.root.capture(capture, "Delete")
+
+    def say(self, text):
+        if self.verbose:
+            print(text, file=sys.stderr, flush=True)
+
+    def close(self):
+        for part, end in [(self.daemon, "stop"), (self.bus, "close"), (self.disk, "close")]:
+            if part:
+                getattr(part, end)()
+        shutil.rmtree(self.folder)
+
+
+class Goal:
+    """One row of the table. A goal that depends on how fast and how busy the machine is has slack in --quick."""
+
+    def __init__(self, what, goal, measured, met):
+        self.what = what
+        self.goal = goal
+        self.measured = measured
+        self.met = bool(met)
+
+
+def ranged(values, digits=2, scale=1.0):
+    numbers = [f"{values[key] / scale:.{digits}f}" for key in ["median", "min", "max"]]
+    return f"{numbers[0]} ({numbers[1]}..{numbers[2]})"
+
+
+def judge_truth(seen, _slack):
+    exact = seen["events"] == seen["calls"] and seen["rotations"] >= 20 and seen["lost"] == 0
+    yield Goal(
+        "sys_enter_write events for 300,000 calls",
+        "300000 over >= 20 rotations",
+        f"{seen['events']} over {seen['rotations']} rotations, {seen['segments']} valid segments",
+        exact,
+    )
+
+
+def judge_recording(seen, slack):
+    ours, theirs = seen["ktraced"], seen["trace-cmd"]
+    for name, what in [("written_per_byte", "bytes the disk wrote"), ("dirtied_per_byte", "bytes put into files")]:
+        yield Goal(
+            f"{what} per byte recorded, beside metadata",
+            "<= 1.05",
+            f"{ranged(ours[name], 3)}; trace-cmd {ranged(theirs[name], 3)}",
+            ours[name]["median"] <= 1.05 * slack,
+        )
+    yield Goal(
+        "CPU seconds per GB, daemon with digest : trace-cmd, all processes",
+        "<= trace-cmd",
+        f"{ranged(ours['cpu_per_gb'])} : {ranged(theirs['cpu_per_gb'])}",
+        ours["cpu_per_gb"]["median"] <= theirs["cpu_per_gb"]["median"] * slack,
+    )
+    yield Goal(
+        "CPU seconds per GB, daemon without digest : trace-cmd's recorders alone",
+        "<= trace-cmd",
+        f"{ranged(ours['cpu_without_digest_per_gb'])} : {ranged(theirs['recorders_cpu_per_gb'])}",
+        ours["cpu_without_digest_per_gb"]["median"] <= theirs["recorders_cpu_per_gb"]["median"] * slack,
+    )
+    yield Goal(
+        "daemon resident with one session, MiB, at most",
+        "< 16",
+        f"{ranged(ours['resident_max'], 1, MIB)}",
+        ours["resident_max"]["max"] < 16 * MIB,
+    )
+
+
+def judge_start(seen, slack):
+    for events, row in seen.items():
+        yield Goal(
+            f"ms to start {events} : by hand",
+            "ratio <= 1.5",
+            f"{ranged(row['reply_ms'], 1)} : {ranged(row['by_hand_ms'], 1)}, ratio {row['ratio']:.2f} "
+            f"(of the fastest {row['ratio_of_fastest']:.2f}); "
+            f"first event after {ranged(row['first_event_ms'], 1)}",
+            row["ratio"] <= 1.5 * slack,
+        )
+
+
+def judge_bus(seen, slack):
+    yield Goal(
+        "ms of a bus call, p99, recording onto a stalling disk",
+        "<= 20",
+        f"{seen['p99_ms']:.1f} (p50 {seen['p50_ms']:.1f}, max {seen['max_ms']:.1f}) in {seen['calls']} calls over "
+        f"{seen['stalls']} stalls; the bus driver itself {seen['driver_p99_ms']:.1f}",
+        seen["p99_ms"] <= 20 * slack and seen["stalls"] > 0,
+    )
+
+
+PARTS = {
+    "truth": (measure.exact_truth, judge_truth),
+    "recording": (measure.recording, judge_recording),
+    "start": (measure.start_latency, judge_start),
+    "bus": (measure.bus_latency, judge_bus),
+}
+
+
+def machine():
+    model = [line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {"kernel": platform.release(), "cpus": os.cpu_count(), "model": model[0] if model else platform.machine(), "load": os.getloadavg()}
+
+
+def print_table(goals):
+    rows = [("what", "goal", "measured", "met")]
+    rows += [(goal.what, goal.goal, goal.measured, "yes" if goal.met else "NO") for goal in goals]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths)) + "  " + row[3])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="what to measure (default: everything)")
+    parser.add_argument("--quick", action="store_true", help="less of everything, and ratios may be three times the goal")
+    parser.add_argument("--rounds", type=int, default=3, help="recordings by each program (default: %(default)s)")
+    parser.add_argument("--directory", help="where the disk's image goes (10 GiB, sparse; default: a temporary directory)")
+    parser.add_argument("--json", type=pathlib.Path, help="write everything that was seen into this file")
+    parser.add_argument("--nice", type=int, default=0, help="for everything that takes part, so that other work matters less")
+    parser.add_argument("--verbose", action="store_true", help="show each recording")
+    arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("must be root")
+    if not (measure.BENCH / "bench-load").exists():
+        parser.error(f"{BUILD} is no build with -Dbench=true; set KTRACED_BUILD_DIR")
+
+    os.nice(arguments.nice)
+    bench = Bench(arguments)
+    seen = {"machine": machine(), "nice": arguments.nice}
+    goals = []
+    try:
+        bench.open()
+        for name in arguments.parts or PARTS:
+            run, judge = PARTS[name]
+            bench.say(f"== {name}")
+            seen[name] = run(bench)
+            seen[name + "_load"] = os.getloadavg()
+            goals += judge(seen[name], 3.0 if arguments.quick else 1.0)
+    finally:
+        bench.close()
+    seen["goals"] = [vars(goal) for goal in goals]
+    print_table(goals)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(seen, indent=2) + "\n")
+    sys.exit(0 if all(goal.met for goal in goals) else 1)
+
+
+if __name__ == "__main__":
+    main()
