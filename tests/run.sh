@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Runs the tests, as root: installs what they need, builds with sanitizers in build-test/, build-tsan/ and
-# build-fuzz/ below the source, and runs the tiers that are named, or all of them.
+# build-fuzz/ below the source, and runs the tiers that are named, or all of them; vm, see tests/vm/README.md, only
+# where it is named or KTRACED_TEST_VM=1.
 #
-#   usage: tests/run.sh [lint|unit|capture|kernel|bus|client|tsan|fuzz ...]
+#   usage: tests/run.sh [lint|unit|capture|kernel|bus|client|tsan|fuzz|vm ...]
 #
 # The last line sums up the test cases of all tiers: "N passed, N failed[, N skipped]". The exit status is 0 only
 # when nothing failed and every tier that was asked for ran.
@@ -15,17 +16,21 @@ cd "$source_dir"
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 python=/usr/bin/python3
 
-all_tiers=(lint unit capture kernel bus client tsan fuzz)
+all_tiers=(lint unit capture kernel bus client tsan fuzz vm)
 fuzz_seconds=${KTRACED_FUZZ_SECONDS:-5}
 packages=(
         gcc libc6-dev meson ninja-build pkg-config git
         libsystemd-dev libtracefs-dev libtraceevent-dev libtracecmd-dev libzstd-dev libjson-c-dev libgcrypt20-dev
         libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
-        dbus polkitd trace-cmd python3 python3-gi python3-dbus python3-pytest util-linux procps groff-base
+        dbus polkitd trace-cmd python3 python3-gi python3-dbus python3-pytest util-linux procps groff-base zsh
 )
+vm_packages=(qemu-system-x86 mmdebstrap e2fsprogs lz4 zstd xz-utils)
 
 tiers=("$@")
-[ $# -gt 0 ] || tiers=("${all_tiers[@]}")
+if [ $# -eq 0 ]; then
+        tiers=("${all_tiers[@]}")
+        [ "${KTRACED_TEST_VM:-}" = 1 ] || unset 'tiers[-1]'
+fi
 for tier in "${tiers[@]}"; do
         case " ${all_tiers[*]} " in
         *" $tier "*) ;;
@@ -34,6 +39,7 @@ for tier in "${tiers[@]}"; do
                 exit 2
                 ;;
         esac
+        [ "$tier" != vm ] || packages+=("${vm_packages[@]}")
 done
 if [ "$(id -u)" -ne 0 ]; then
         echo "tests/run.sh: the tests trace the kernel: run it as root" >&2
@@ -94,12 +100,12 @@ run_meson_suite() {
         echo "$status" >"$results/$tier-c.status"
 }
 
-# Python tests of one folder, if it has any.
+# Python tests of one folder, if it has any: run_pytest TIER [SECONDS]
 run_pytest() {
-        local tier=$1
+        local tier=$1 seconds=${2:-900}
         compgen -G "tests/$tier/test_*.py" >/dev/null || return 0
         local status=0
-        KTRACED_BUILD_DIR="$source_dir/build-test" timeout --kill-after=10 900 \
+        KTRACED_BUILD_DIR="$source_dir/build-test" timeout --kill-after=10 "$seconds" \
                 "$python" -m pytest -q -ra -p no:cacheprovider --junitxml="$results/$tier-py.xml" "tests/$tier" || status=$?
         echo "$status" >"$results/$tier-py.status"
 }
@@ -170,6 +176,7 @@ for tier in "${tiers[@]}"; do
         section "$tier"
         case $tier in
         lint | tsan | fuzz) "run_$tier" ;;
+        vm) run_pytest vm 3600 ;;
         *)
                 run_meson_suite "$tier" build-test "$tier"
                 run_pytest "$tier"
