@@ -380,7 +380,7 @@ static int scan_clock_v6(Cursor *c, TraceFile *file) {
         end.error = NULL;
         if (read_number(&end, 8, &length) < 0 || length >= NAME_LENGTH || check_room(&end, length) < 0)
                 return 0;
-        *c = end;
+        c->offset = end.offset;
         return read_clock(c, length, file);
 }
 
