@@ -10,20 +10,20 @@
 #define PEERS_SIZE 32 /* to begin with; the table grows */
 
 typedef struct Waiter {
-        SLIST_ENTRY(Waiter) waiters;
+        STAILQ_ENTRY(Waiter) waiters;
         BusPeersDone done;
         void *userdata;
 } Waiter;
 
-SLIST_HEAD(WaiterList, Waiter);
+STAILQ_HEAD(WaiterList, Waiter);
 
 typedef struct Peer {
         BusPeers *peers;
         char *name;
         bool known;
         uid_t uid;
-        sd_bus_slot *slot; /* the question that is under way */
-        struct WaiterList waiters;
+        sd_bus_slot *slot;         /* the question that is under way */
+        struct WaiterList waiters; /* in the order of their calls */
 } Peer;
 
 struct BusPeers {
@@ -35,8 +35,8 @@ struct BusPeers {
 static void peer_free(Peer *peer) {
         Waiter *waiter;
 
-        while ((waiter = SLIST_FIRST(&peer->waiters))) {
-                SLIST_REMOVE_HEAD(&peer->waiters, waiters);
+        while ((waiter = STAILQ_FIRST(&peer->waiters))) {
+                STAILQ_REMOVE_HEAD(&peer->waiters, waiters);
                 free(waiter);
         }
 
@@ -57,16 +57,16 @@ static Peer *peers_find(const BusPeers *peers, const char *name) {
 
 /* Takes the waiters out first: one that is called may ask again. */
 static void peer_answer(Peer *peer, int r) {
-        struct WaiterList waiters = peer->waiters;
+        struct WaiterList waiters = STAILQ_HEAD_INITIALIZER(waiters);
         uid_t uid = peer->uid;
         Waiter *waiter;
 
-        SLIST_INIT(&peer->waiters);
+        STAILQ_CONCAT(&waiters, &peer->waiters);
         if (r < 0)
                 (void) lh_table_delete(peer->peers->table, peer->name);
 
-        while ((waiter = SLIST_FIRST(&waiters))) {
-                SLIST_REMOVE_HEAD(&waiters, waiters);
+        while ((waiter = STAILQ_FIRST(&waiters))) {
+                STAILQ_REMOVE_HEAD(&waiters, waiters);
                 waiter->done(r, uid, waiter->userdata);
                 free(waiter);
         }
@@ -188,7 +188,7 @@ static int peers_ask(BusPeers *peers, const char *name, Peer **ret) {
                 return -ENOMEM;
 
         peer->peers = peers;
-        SLIST_INIT(&peer->waiters);
+        STAILQ_INIT(&peer->waiters);
         peer->name = strdup(name);
         if (!peer->name) {
                 r = -ENOMEM;
@@ -242,7 +242,7 @@ void bus_peers_query(BusPeers *peers, const char *name, BusPeersDone done, void 
         }
 
         *waiter = (Waiter){ .done = done, .userdata = userdata };
-        SLIST_INSERT_HEAD(&peer->waiters, waiter, waiters);
+        STAILQ_INSERT_TAIL(&peer->waiters, waiter, waiters);
 }
 
 bool bus_peers_lookup(const BusPeers *peers, const char *name, uid_t *ret) {

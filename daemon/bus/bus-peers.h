@@ -37,7 +37,7 @@ int bus_peers_new(const BusPeersConfig *config, BusPeers **ret);
 void bus_peers_free(BusPeers *peers);
 DEFINE_POINTER_CLEANUP(BusPeers, bus_peers_free);
 
-/* Calls back exactly once, at once when the answer is known. */
+/* Calls back exactly once, at once when the answer is known, and in the order of the queries about a peer. */
 void bus_peers_query(BusPeers *peers, const char *name, BusPeersDone done, void *userdata);
 
 /* True when the peer's user is known and the peer is still there. */
