@@ -15,6 +15,12 @@
 #define DETAIL_LENGTH_MAX 1024U
 #define DETAIL_CUT "..."
 
+/* Calls under way: of one user but root, and of all peers of whom it is not known yet whose they are. A call
+ * keeps its message, with up to 16 descriptors and 32 MiB on the system bus, and many of them wait for a
+ * thread that needs milliseconds for each. */
+#define CALLS_PER_USER_MAX 64U
+#define CALLS_UNKNOWN_MAX 128U
+
 void bus_call_free(BusCall *call) {
         if (!call)
                 return;
@@ -274,6 +280,20 @@ static int call_add_target_details(BusCall *call) {
         return call_add_owner_details(call, capture->metadata->session_name, capture->metadata->owner);
 }
 
+static int call_check_quota(const BusCall *call, Error *error) {
+        const BusCall *other;
+        unsigned n = 0;
+
+        LIST_FOREACH(other, &call->bus->calls, calls)
+                if (other != call && other->has_uid == call->has_uid && (!call->has_uid || other->uid == call->uid))
+                        n++;
+
+        if (n < (call->has_uid ? CALLS_PER_USER_MAX : CALLS_UNKNOWN_MAX))
+                return 0;
+        return error_set(error, ERROR_QUOTA_EXCEEDED, "%u calls of %s are pending, no more may be", n,
+                         call->has_uid ? "this user" : "new clients");
+}
+
 static void call_on_uid(int r, uid_t uid, void *userdata) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         BusCall *call = userdata;
@@ -284,6 +304,12 @@ static void call_on_uid(int r, uid_t uid, void *userdata) {
                 return;
         }
         call->uid = uid;
+        call->has_uid = true;
+        r = uid == 0 ? 0 : call_check_quota(call, &error);
+        if (r < 0) {
+                bus_call_fail(call, r, &error);
+                return;
+        }
 
         r = bus_call_add_detail(call, "method", call->method->member);
         if (r >= 0 && call->target)
@@ -314,6 +340,7 @@ int bus_call_begin(Bus *bus, sd_bus_message *message, const char *interface, con
         const BusMethod *method = find_method(methods, member);
         const AccessRow *access = bus_access_find(interface, member);
         BusCall *call;
+        uid_t uid;
         int r;
 
         if (!method || !access)
@@ -341,7 +368,10 @@ int bus_call_begin(Bus *bus, sd_bus_message *message, const char *interface, con
                 }
         }
 
-        r = method->parse ? method->parse(call, &error) : 0;
+        /* Before memory and descriptors are taken for its arguments. */
+        r = bus_peers_lookup(bus->peers, call->sender, &uid) ? 0 : call_check_quota(call, &error);
+        if (r >= 0 && method->parse)
+                r = method->parse(call, &error);
         if (r < 0) {
                 bus_call_fail(call, r, &error);
                 return 1;

@@ -49,8 +49,9 @@ struct BusCall {
         const BusMethod *method;
         const AccessRow *access;
         const char *sender; /* lives with the message */
-        uid_t uid;          /* of the sender, once known */
-        char *target;       /* id of the session or capture; NULL: the manager's object */
+        bool has_uid;
+        uid_t uid;    /* of the sender, once known */
+        char *target; /* id of the session or capture; NULL: the manager's object */
 
         /* What has to be authorized still. */
         const char *action;
