@@ -7,6 +7,7 @@
 
 #include "core/parse.h"
 #include "core/strv.h"
+#include "core/text.h"
 #include "model/profiles.h"
 #include "model/text-file.h"
 
@@ -31,7 +32,7 @@ int profiles_find(const Profiles *profiles, const char *name, Error *error, cons
                         *ret = profiles->profiles[i];
                         return 0;
                 }
-        return error_set(error, ERROR_NO_SUCH_PROFILE, "There is no profile '%s'", name);
+        return error_set(error, ERROR_NO_SUCH_PROFILE, "There is no profile '%s'", TEXT_ESCAPE(name));
 }
 
 static int add_profile(Profiles *profiles, Profile *profile) {
