@@ -130,7 +130,7 @@ int spec_source_key(const Spec *spec, char **ret) {
         size_t size = 0;
         int r;
 
-        if (spec_has_processes(spec)) {
+        if (spec_has_processes(spec) || spec->output >= 0) {
                 *ret = NULL;
                 return 0;
         }

@@ -167,7 +167,8 @@ int spec_validate(const Spec *spec, Error *error);
 bool spec_has_processes(const Spec *spec);
 
 /* Equal for two specs exactly when they want the same from the kernel, so that they can share a source;
- * NULL in *ret when the spec cannot share (it names processes). */
+ * NULL in *ret when the spec cannot share: it names processes, or it has an output, whose file system is the
+ * client's and may stall. */
 int spec_source_key(const Spec *spec, char **ret);
 
 /* What a caller must be allowed to do. */
