@@ -2,8 +2,10 @@
 
 #include "capture/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -200,6 +202,33 @@ int store_write_metadata(Store *store, const CaptureMetadata *metadata, Error *e
         return write_metadata(fd, metadata, true, error);
 }
 
+/* 0 when there is none. */
+static int find_newest_segment(int dir_fd, uint64_t *ret) {
+        char expected[STORE_SEGMENT_NAME_MAX];
+        CLEANUP_CLOSEDIR DIR *dir = NULL;
+        struct dirent *entry;
+        uint64_t newest = 0, number;
+        int fd;
+
+        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        dir = fdopendir(fd);
+        if (!dir) {
+                (void) close(fd);
+                return -ENOMEM;
+        }
+        while ((entry = readdir(dir))) {
+                if (sscanf(entry->d_name, "trace-%" SCNu64 ".dat", &number) != 1)
+                        continue;
+                store_segment_name(number, expected);
+                if (strcmp(entry->d_name, expected) == 0 && number > newest)
+                        newest = number;
+        }
+        *ret = newest;
+        return 0;
+}
+
 int store_open_segment(Store *store, const char *capture_id, uint64_t number, Error *error, int *ret_fd) {
         char name[STORE_SEGMENT_NAME_MAX];
         CLEANUP_CLOSE int dir = -1;
@@ -208,6 +237,11 @@ int store_open_segment(Store *store, const char *capture_id, uint64_t number, Er
         r = store_open_capture(store, capture_id, error, &dir);
         if (r < 0)
                 return r;
+        if (number == 0) {
+                r = find_newest_segment(dir, &number);
+                if (r < 0)
+                        return error_set_errno(error, r, "Failed to look into capture %s", capture_id);
+        }
         store_segment_name(number, name);
         fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT)

@@ -305,14 +305,6 @@ static void open_done(Job *base) {
         file_job_free(&job->job.item);
 }
 
-static uint64_t newest_segment(const Capture *capture) {
-        const CaptureMetadata *metadata = capture->metadata;
-        uint64_t closed = metadata->n_segments == 0 ? 0 : metadata->segments[metadata->n_segments - 1].number;
-
-        /* While it is active, one more is being written. */
-        return closed + (metadata->state == CAPTURE_ACTIVE ? 1 : 0);
-}
-
 void capture_open(Capture *capture, uint64_t segment, ModelDone done, void *userdata) {
         if (capture->metadata->external) {
                 CLEANUP(error_clear) Error error = ERROR_INIT;
@@ -322,8 +314,7 @@ void capture_open(Capture *capture, uint64_t segment, ModelDone done, void *user
                 done(r, &error, NULL, userdata);
                 return;
         }
-        submit_file_job(capture, segment == 0 ? newest_segment(capture) : segment, open_run, open_done, done,
-                        userdata);
+        submit_file_job(capture, segment, open_run, open_done, done, userdata);
 }
 
 static void delete_run(Job *base) {
