@@ -9,6 +9,8 @@
  * any more; unless it is locked, it is a leftover.
  */
 
+#include <stdatomic.h>
+
 #include "capture/store.h"
 
 #define METADATA_NAME "capture.json"
@@ -19,6 +21,7 @@
 
 struct Store {
         int fd; /* of the root */
+        atomic_bool digests_cancelled;
 };
 
 int store_open_capture(const Store *store, const char *id, Error *error, int *ret);

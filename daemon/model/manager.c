@@ -66,6 +66,9 @@ void manager_free(Manager *manager) {
         if (!manager)
                 return;
         manager->observer = &no_observer;
+        /* What is missing then, the next start computes; a large capture would take minutes. */
+        if (manager->store)
+                store_cancel_digests(manager->store);
         worker_free(manager->kernel_worker);
         worker_free(manager->store_worker);
         worker_free(manager->digest_worker);
