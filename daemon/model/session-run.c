@@ -442,12 +442,12 @@ void session_handle_report(Session *session, PumpReport *report) {
                         capture_segment_closed(session->capture, &report->segment, session->spec->segments);
                 break;
         case PUMP_ROTATED:
-                session_answer(session, WAIT_ROTATE, report->r, &report->error, NULL);
+                session_answer_oldest(session, WAIT_ROTATE, report->r, &report->error);
                 break;
         case PUMP_CLEARED:
                 if (report->r >= 0 && session->capture)
                         capture_cleared(session->capture);
-                session_answer(session, WAIT_CLEAR, report->r, &report->error, NULL);
+                session_answer_oldest(session, WAIT_CLEAR, report->r, &report->error);
                 break;
         case PUMP_SINK_CLOSED:
                 handle_closed(session, report);

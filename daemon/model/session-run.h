@@ -23,6 +23,8 @@ typedef enum WaitFor {
 
 /* Has the operation answered later. On failure answers it at once, and returns -ENOMEM. */
 int session_wait(Session *session, WaitFor what, ModelDone done, void *userdata);
+/* Answers the one that has waited longest for `what`: reports about rotating and clearing come one for each. */
+void session_answer_oldest(Session *session, WaitFor what, int r, const Error *error);
 /* Answers those that wait for `what`. They may do anything: the session may be gone afterwards. */
 void session_answer(Session *session, WaitFor what, int r, const Error *error, void *result);
 /* The run is over: answers all, and frees the session when it is to be removed. */

@@ -55,6 +55,22 @@ void session_answer(Session *session, WaitFor what, int r, const Error *error, v
         }
 }
 
+void session_answer_oldest(Session *session, WaitFor what, int r, const Error *error) {
+        SessionWaiter **oldest = NULL;
+
+        /* The newest stands first. */
+        for (SessionWaiter **slot = &session->waiters; *slot; slot = &(*slot)->next)
+                if ((*slot)->what == what)
+                        oldest = slot;
+        if (!oldest)
+                return;
+
+        SessionWaiter *waiter = *oldest;
+        *oldest = waiter->next;
+        waiter->done(r, error, NULL, waiter->userdata);
+        free(waiter);
+}
+
 void session_answer_all(Session *session, const Error *error) {
         CLEANUP(error_clear) Error over = ERROR_INIT;
         SessionWaiter *waiters = STEAL_PTR(session->waiters);
