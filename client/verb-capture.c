@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -221,6 +222,29 @@ static int become_command(char **command, int fd) {
         return -errno;
 }
 
+/* A command opens its argument anew, and only root may do that with a file in the daemon's store, whoever
+ * owns the capture: give it a copy then, in memory. */
+static int make_reopenable(int *fd) {
+        CLEANUP_CLOSE int reopened = -1, copy = -1;
+        char path[sizeof("/proc/self/fd/") + 10];
+        int r;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+        reopened = open(path, O_RDONLY | O_CLOEXEC);
+        if (reopened >= 0)
+                return 0;
+
+        copy = memfd_create("trace.dat", MFD_CLOEXEC);
+        if (copy < 0)
+                return -errno;
+        r = file_copy_sparse(*fd, copy);
+        if (r < 0)
+                return r;
+        (void) close(*fd);
+        *fd = steal_fd(&copy);
+        return 0;
+}
+
 /* Runs COMMAND [ARGUMENT...] /dev/fd/3. Its exit status is this one's. */
 static int run_command(char *const *words, int fd) {
         CLEANUP(strv_freep) char **command = NULL;
@@ -271,8 +295,10 @@ static int capture_open(Globals *globals, int argc, char *argv[]) {
         if (bus_manager_get_capture(client, transfer.words[0], &error, &path) < 0 ||
             bus_capture_open(client, path, transfer.segment, &error, &fd) < 0)
                 return verb_failed(&error, "open capture %s", transfer.words[0]);
-        if (command[0])
-                return run_command(command, fd);
+        if (command[0]) {
+                r = make_reopenable(&fd);
+                return r < 0 ? verb_failed_errno(r, "copy the segment") : run_command(command, fd);
+        }
         r = file_copy(fd, STDOUT_FILENO);
         return r < 0 ? verb_failed_errno(r, "write the segment") : EXIT_SUCCESS;
 }

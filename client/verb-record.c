@@ -352,8 +352,8 @@ static int print_summary(const Recording *recording, int exit_status) {
         if (recording->globals->quiet)
                 return exit_status;
 
-        fprintf(stderr, "Recorded %" PRIu64 " events (%s) in %s, %" PRIu64 " lost.\n", status->events,
-                format_size(status->bytes, bytes, sizeof(bytes)),
+        fprintf(stderr, "Recorded %" PRIu64 " event%s (%s) in %s, %" PRIu64 " lost.\n", status->events,
+                status->events == 1 ? "" : "s", format_size(status->bytes, bytes, sizeof(bytes)),
                 format_span((recording->ended - recording->started) / 1000 * 1000, span, sizeof(span)), status->lost);
         if (recording->output.path)
                 fprintf(stderr, "File: %s\n", recording->output_path);

@@ -170,7 +170,8 @@ static void stale_done(Job *base) {
 
         if (job->r >= 0 && job->n_removed > 0)
                 manager_notice(job->manager, LOG_NOTICE, NULL, NULL,
-                               "Removed %u trace instances that an earlier daemon left behind", job->n_removed);
+                               "Removed %u trace instance%s that an earlier daemon left behind", job->n_removed,
+                               job->n_removed == 1 ? "" : "s");
         stale_job_free(&job->job.item);
 }
 
