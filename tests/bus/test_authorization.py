@@ -2,21 +2,27 @@
 """Who may call what: each method of the introspection data against a polkit that says no, asks, hangs or is not there."""
 
 import os
+import pathlib
+import tempfile
 import threading
 import time
+import types
 
 import pytest
 from gi.repository import GLib
 
-from daemon import MANAGER, NOBODY, SESSION, BusError
+from daemon import MANAGER, NOBODY, SESSION, BusError, Daemon
 from interfaces import ACTIONS, ARGUMENTS, QUERY, SPEC, Things, methods
-from system_bus import wait_until
+from polkit_mock import PolkitMock
+from system_bus import SystemBus, wait_until
 
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 INTERACTIVE = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 TIMED_OUT = "org.freedesktop.DBus.Error.TimedOut"
 LOG_CONTROL = "org.freedesktop.LogControl1"
 LOG_CONTROL_PATH = "/org/freedesktop/LogControl1"
+# Users that every Debian has; the bus takes none that it does not know.
+DAEMON, BIN = 1, 2
 QUOTA = "org.ktraced1.Error.QuotaExceeded"
 
 
@@ -33,6 +39,32 @@ def things(root):
     yield things
     for row in root.manager("ListSessions"):
         root.session(row[5], "Remove")
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One daemon for all calls that are refused, since these change nothing."""
+    with tempfile.TemporaryDirectory(prefix="ktraced-test-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        (folder / "bus").mkdir()
+        (folder / "daemon").mkdir()
+        bus = SystemBus(folder / "bus")
+        polkit = PolkitMock(bus)
+        daemon = Daemon(bus, folder / "daemon", settings={"authorization_timeout": "1s"})
+        things = Things(daemon.client(0))
+        yield types.SimpleNamespace(polkit=polkit, things=things, nobody=daemon.client(NOBODY))
+        daemon.stop()
+        polkit.close()
+        bus.close()
+
+
+@pytest.fixture
+def refusing(shared):
+    shared.polkit.forget()
+    yield shared
+    shared.polkit.mode = "yes"
+    shared.polkit.own_name()
 
 
 def action_of(interface, method):
@@ -54,29 +86,51 @@ def test_every_method_is_covered():
 
 
 @pytest.mark.parametrize("interface,method", methods())
-def test_no_means_access_denied(polkit, things, nobody, pidfd, interface, method):
-    polkit.mode = "no"
-    polkit.forget()
-    refused(DENIED, things, nobody, interface, method, pidfd)
-    check = polkit.checks[-1]
-    assert len(polkit.checks) == 1
+def test_no_means_access_denied(refusing, pidfd, interface, method):
+    refusing.polkit.mode = "no"
+    refused(DENIED, refusing.things, refusing.nobody, interface, method, pidfd)
+    assert len(refusing.polkit.checks) == 1
+    check = refusing.polkit.checks[0]
     assert check.action == action_of(interface, method)
-    assert check.subject == ("system-bus-name", {"name": nobody.connection.get_unique_name()})
+    assert check.subject == ("system-bus-name", {"name": refusing.nobody.connection.get_unique_name()})
     assert not check.interactive
 
 
 @pytest.mark.parametrize("interface,method", methods())
-def test_without_polkit_only_root_may(things, nobody, pidfd, interface, method):
-    message = refused(DENIED, things, nobody, interface, method, pidfd)
+def test_without_polkit_only_root_may(refusing, pidfd, interface, method):
+    refusing.polkit.release_name()
+    message = refused(DENIED, refusing.things, refusing.nobody, interface, method, pidfd)
     assert "polkit" in message.lower(), message
 
 
 @pytest.mark.parametrize("interface,method", methods())
-def test_challenge_without_leave_to_ask(polkit, things, nobody, pidfd, interface, method):
-    polkit.mode = "challenge"
-    polkit.forget()
-    refused(INTERACTIVE, things, nobody, interface, method, pidfd)
-    assert not polkit.checks[-1].interactive
+def test_challenge_without_leave_to_ask(refusing, pidfd, interface, method):
+    refusing.polkit.mode = "challenge"
+    refused(INTERACTIVE, refusing.things, refusing.nobody, interface, method, pidfd)
+    assert not refusing.polkit.checks[-1].interactive
+
+
+@pytest.mark.parametrize("interface,method", methods())
+def test_failing_polkit_denies(refusing, pidfd, interface, method):
+    refusing.polkit.mode = "error"
+    refused(DENIED, refusing.things, refusing.nobody, interface, method, pidfd)
+
+
+@pytest.mark.parametrize("interface,method", methods())
+def test_hanging_polkit_times_out(refusing, pidfd, interface, method):
+    polkit = refusing.polkit
+    polkit.mode = "hang"
+    begin = time.monotonic()
+    refused(TIMED_OUT, refusing.things, refusing.nobody, interface, method, pidfd)
+    assert time.monotonic() - begin > 0.9
+    check = polkit.checks[-1]
+    assert check.cancellation_id
+    wait_until(lambda: check.cancellation_id in polkit.cancelled, "no CancelCheckAuthorization was sent")
+    # The answer that comes too late must do nothing.
+    before = refusing.things.state()
+    polkit.answer_pending("yes")
+    assert refusing.things.root.manager("Describe")
+    assert refusing.things.state() == before
 
 
 @pytest.mark.parametrize("interface,method", methods())
@@ -102,28 +156,6 @@ def test_root_is_not_asked_about(polkit, things, root, pidfd, interface, method)
         if method == "Open":
             os.close(reply)
     assert polkit.checks == []
-
-
-@pytest.mark.settings(authorization_timeout="1s")
-@pytest.mark.parametrize("interface,method", methods())
-def test_hanging_polkit_times_out(polkit, things, nobody, pidfd, interface, method):
-    polkit.mode = "hang"
-    before = time.monotonic()
-    refused(TIMED_OUT, things, nobody, interface, method, pidfd)
-    assert 0.9 < time.monotonic() - before < 8
-    check = polkit.checks[-1]
-    assert check.cancellation_id
-    wait_until(lambda: check.cancellation_id in polkit.cancelled, "no CancelCheckAuthorization was sent")
-    # The answer that comes too late must do nothing.
-    before = things.state()
-    polkit.answer_pending("yes")
-    assert things.root.manager("Describe")
-    assert things.state() == before
-
-
-def test_failing_polkit_denies(polkit, things, nobody, pidfd):
-    polkit.mode = "error"
-    refused(DENIED, things, nobody, MANAGER, "StartSession", pidfd)
 
 
 def test_interactive_flag_is_passed_on(polkit, nobody):
@@ -241,7 +273,7 @@ def test_nothing_is_done_for_a_client_that_left(polkit, daemon, root):
 @pytest.mark.settings(authorizations_max=3, authorizations_per_user_max=2)
 def test_pending_checks_are_capped_per_user_and_in_all(polkit, daemon):
     polkit.mode = "hang"
-    clients = [daemon.client(uid) for uid in [NOBODY, NOBODY, NOBODY, NOBODY - 1, NOBODY - 2]]
+    clients = [daemon.client(uid) for uid in [NOBODY, NOBODY, NOBODY, DAEMON, BIN]]
     results = [[] for _ in clients]
     threads = []
     for number, client in enumerate(clients):

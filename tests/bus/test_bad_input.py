@@ -3,6 +3,7 @@
 
 import fcntl
 import os
+import pathlib
 import socket
 
 import pytest
@@ -136,8 +137,6 @@ def descriptors(folder):
     """Descriptors that are no output file: what, fd."""
     path = folder / "file"
     path.write_bytes(b"")
-    full = folder / "full"
-    full.write_bytes(b"something")
     reader, writer = os.pipe()
     pair = socket.socketpair()
     yield "a pipe", writer
@@ -148,20 +147,39 @@ def descriptors(folder):
     yield "a device", os.open("/dev/null", os.O_RDWR)
     yield "a file for reading only", os.open(path, os.O_RDONLY)
     yield "a file for writing only", os.open(path, os.O_WRONLY)
-    yield "a file that is not empty", os.open(full, os.O_RDWR)
     yield "a path", os.open(path, os.O_PATH)
     yield "an append-only file", os.open(path, os.O_RDWR | os.O_APPEND)
     yield "a process", os.pidfd_open(os.getpid())
-    yield "a file in /proc", os.open("/proc/self/comm", os.O_RDWR)
 
 
 def test_output_of_the_wrong_kind(root, folder):
     for what, fd in descriptors(folder):
+        print(what)  # shown when it is not refused
         error = refused(root, {**EVENTS, "output": V("h", 0)}, fds=[fd])
         os.close(fd)
         assert error.name == BAD_DESCRIPTOR, f"{what}: {error}"
         assert "output" in error.message, f"{what}: {error}"
+
+
+def unsuitable_files(folder):
+    """Regular files of the right access mode that only a closer look, which a start takes, tells apart."""
+    full = folder / "full"
+    full.write_bytes(b"something")
+    yield "a file that is not empty", os.open(full, os.O_RDWR)
+    yield "a file in /proc", os.open("/proc/self/comm", os.O_RDWR)
+
+
+def test_output_that_is_unsuitable(root, folder):
+    comm = pathlib.Path("/proc/self/comm").read_text()
+    for what, fd in unsuitable_files(folder):
+        print(what)
+        with pytest.raises(BusError) as caught:
+            root.start("bad", {**EVENTS, "output": V("h", 0)}, fds=[fd])
+        os.close(fd)
+        assert caught.value.name == BAD_DESCRIPTOR, f"{what}: {caught.value}"
+        assert root.daemon.instances() == set() and root.manager("ListSessions") == []
     assert (folder / "full").read_bytes() == b"something"
+    assert pathlib.Path("/proc/self/comm").read_text() == comm
 
 
 def test_output_excludes_rotation(root, folder):

@@ -189,9 +189,9 @@ def test_buffer_size_reaches_the_kernel(root):
 
 
 def test_options_reach_the_kernel(root):
-    session = root.start("options", {"events": ["sched:sched_switch"], "options": ["norecord-cmd", "irq-info"]})
+    session = root.start("options", {"events": ["sched:sched_switch"], "options": ["nohash-ptr", "sym-addr"]})
     path = INSTANCES / root.describe(session)["instance"] / "options"
-    assert (path / "record-cmd").read_text().strip() == "0" and (path / "irq-info").read_text().strip() == "1"
+    assert (path / "hash-ptr").read_text().strip() == "0" and (path / "sym-addr").read_text().strip() == "1"
     root.session(session, "Remove")
 
 
@@ -352,7 +352,7 @@ def test_nothing_outside_the_instances_is_touched(root, writer):
 
     before = state()
     program = writer(1000)
-    session = root.start("inside", {"events": ["syscalls", "sched"], "pids": [program.pid], "clock": "mono", "options": ["irq-info"]})
+    session = root.start("inside", {"events": ["syscalls", "sched"], "pids": [program.pid], "clock": "mono", "options": ["hash-ptr"]})
     program.go()
     assert state() == before
     root.session(session, "Stop")

@@ -42,7 +42,7 @@ class PolkitMock:
     """Owns org.freedesktop.PolicyKit1 on a private bus. Ends with close().
 
     mode: "yes", "no", "challenge" (would have to ask the user), "hang" (no answer until answer_pending()),
-    "error" (fails). `checks` and `cancelled` (ids) grow as calls arrive.
+    "error" (fails). release_name() makes it as if there were no polkit, until own_name(). `checks` and `cancelled` (ids) grow as calls arrive.
     """
 
     def __init__(self, bus, mode="yes"):
@@ -64,19 +64,28 @@ class PolkitMock:
         self._context.push_thread_default()
         info = Gio.DBusNodeInfo.new_for_xml(INTERFACE).interfaces[0]
         self._connection.register_object(PATH, info, self._on_call, None, None)
+        self.own_name()
+        self._ready.set()
+        self._loop.run()
+
+    def _ask_bus(self, method, parameters):
         self._connection.call_sync(
             "org.freedesktop.DBus",
             "/org/freedesktop/DBus",
             "org.freedesktop.DBus",
-            "RequestName",
-            GLib.Variant("(su)", (NAME, 4)),
+            method,
+            parameters,
             None,
             Gio.DBusCallFlags.NONE,
             5000,
             None,
         )
-        self._ready.set()
-        self._loop.run()
+
+    def own_name(self):
+        self._ask_bus("RequestName", GLib.Variant("(su)", (NAME, 4)))
+
+    def release_name(self):
+        self._ask_bus("ReleaseName", GLib.Variant("(s)", (NAME,)))
 
     def _on_call(self, _connection, _sender, _path, _interface, method, parameters, invocation):
         if method == "CancelCheckAuthorization":
