@@ -5,8 +5,8 @@
  * What the pump-*.c files share. Not for others.
  *
  * pump.c is the side of the control thread, pump-thread.c the loop, pump-drain.c the way of the pages,
- * pump-sinks.c the coming and going of sinks. Segments are closed on a second thread, since closing one can
- * take as long as writing it out: jobs go to it and come back through mailboxes.
+ * pump-sinks.c the coming and going of sinks, pump-account.c what is known about them. Segments are closed on a
+ * second thread, since closing one can take as long as writing it out: jobs go to it and come back through mailboxes.
  */
 
 #include <poll.h>
@@ -76,7 +76,7 @@ struct Pump {
         BufferStats *stats;
         size_t page_size;
         void *page;
-        int pipe[2], copy[2]; /* the way of all pages; of those for all sinks but the last */
+        int pipe[2], copy[2]; /* the way of all pages; of those for all sinks but the last, or -1 */
         size_t pipe_size;
         struct PumpSinkList sinks;
         size_t n_active, n_jobs;
@@ -93,6 +93,8 @@ void pump_post(Pump *pump, PumpReport *report);                     /* does noth
 void *pump_thread(void *userdata);
 void *pump_closer_thread(void *userdata);
 uint64_t pump_now(void); /* CLOCK_MONOTONIC, usec */
+/* The second pipe, which is needed from the second sink on. */
+int pump_open_copy(Pump *pump);
 
 /* pump-drain.c */
 
@@ -103,12 +105,24 @@ size_t pump_drain(Pump *pump, size_t cpu_index);
  * away. */
 void pump_flush(Pump *pump);
 
+/* pump-account.c */
+int pump_read_stats(Pump *pump);
+/* From the statistics that were read last: what was taken out of the buffers since the sink joined is in the
+ * sink; what is in the buffers will be. */
+int pump_account(Pump *pump, PumpSink *sink);
+/* The sink joins now, as those statistics have it. */
+void pump_set_base(Pump *pump, PumpSink *sink);
+void pump_fill_totals(const PumpSink *sink, PumpReport *report);
+void pump_read_comms(Pump *pump);
+void pump_read_comms_if_due(Pump *pump);
+/* What a segment is closed with. */
+int pump_make_tail(Pump *pump, const PumpSink *sink, char **ret_cmdlines, char ***ret_stats);
+/* Brings counters, sizes and reports up to date. */
+void pump_checkpoint(Pump *pump);
+
 /* pump-sinks.c */
 void pump_handle_command(Pump *pump, PumpCommand *command);
 void pump_handle_closed(Pump *pump, ClosingSegment *closing);
-int pump_read_stats(Pump *pump);
-/* Brings counters, sizes and reports up to date. */
-void pump_checkpoint(Pump *pump);
 /* By size: no flush is needed, since the sink goes on with the next page. Nothing may be accounted of a
  * page that was not delivered, hence between batches only. */
 int pump_rotate_sink(Pump *pump, PumpSink *sink, bool answer, Error *error);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "capture/pump-private.h"
@@ -11,10 +10,6 @@
 
 /* A disk that closes segments more slowly than they are filled must hold the pump up at some point. */
 #define CLOSING_MAX 8U
-
-/* Between two looks at the kernel's table of command names, usec. */
-#define COMMS_INTERVAL_MIN UINT64_C(1000000)
-#define COMMS_INTERVAL_MAX UINT64_C(16000000)
 
 static PumpSink *find_sink(Pump *pump, uint64_t id) {
         PumpSink *sink;
@@ -47,153 +42,6 @@ static SegmentHead make_head(const Pump *pump) {
         };
 }
 
-int pump_read_stats(Pump *pump) {
-        for (size_t i = 0; i < pump->n_cpus; i++) {
-                int r = instance_read_stats(pump->stats_fds[i], &pump->stats[i]);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* From the statistics that were read last: what was taken out of the buffers since the sink joined is in the
- * sink; what is in the buffers will be. */
-static int account(Pump *pump, PumpSink *sink) {
-        uint64_t waiting = 0;
-
-        sink->events = 0;
-        sink->n_lost = 0;
-        for (size_t i = 0; i < pump->n_cpus; i++) {
-                sink->events += pump->stats[i].read_events - sink->base[i].read_events;
-                sink->lost[i] = buffer_stats_lost(&pump->stats[i]) - buffer_stats_lost(&sink->base[i]);
-                sink->n_lost += sink->lost[i];
-                waiting += pump->stats[i].entries;
-        }
-        sink->events_seen = sink->events + waiting;
-        return sink_account(sink->sink, sink->events, sink->lost);
-}
-
-static void set_base(Pump *pump, PumpSink *sink) {
-        memcpy(sink->base, pump->stats, pump->n_cpus * sizeof(sink->base[0]));
-        memset(sink->lost, 0, pump->n_cpus * sizeof(sink->lost[0]));
-        sink->events = sink->events_seen = sink->n_lost = 0;
-}
-
-static int copy_losses(Pump *pump, const PumpSink *sink, PumpReport *report) {
-        report->losses = calloc(pump->n_cpus, sizeof(report->losses[0]));
-        if (!report->losses)
-                return -ENOMEM;
-        for (size_t i = 0; i < pump->n_cpus; i++)
-                if (sink->lost[i] > 0)
-                        report->losses[report->n_losses++] = (CpuLoss){
-                                .cpu = instance_cpus(pump->instance)->cpus[i],
-                                .lost = sink->lost[i],
-                        };
-        return 0;
-}
-
-static void fill_totals(const PumpSink *sink, PumpReport *report) {
-        report->events = sink->events_seen;
-        report->bytes = sink_bytes(sink->sink);
-        report->lost = sink->n_lost;
-}
-
-static void report_progress(Pump *pump, PumpSink *sink) {
-        uint64_t bytes = sink_bytes(sink->sink);
-        PumpReport *report;
-
-        if (sink->events_seen == sink->reported_events && bytes == sink->reported_bytes &&
-            sink->n_lost == sink->reported_lost)
-                return;
-
-        report = pump_report_new(PUMP_PROGRESS, sink->id);
-        if (!report)
-                return;
-        fill_totals(sink, report);
-        if (copy_losses(pump, sink, report) < 0) {
-                pump_report_free(report);
-                return;
-        }
-        sink->reported_events = sink->events_seen;
-        sink->reported_bytes = bytes;
-        sink->reported_lost = sink->n_lost;
-        pump_post(pump, report);
-}
-
-static size_t count_lines(const char *text) {
-        size_t n = 0;
-
-        for (; (text = strchr(text, '\n')); text++)
-                n++;
-        return n;
-}
-
-/* Reading some thousand names takes milliseconds. It is done as often as there are new ones: again after a
- * second when a quarter was new, else after twice the time. */
-static void read_comms(Pump *pump) {
-        CLEANUP_FREE char *text = NULL;
-        size_t before = comm_map_size(pump->comms);
-
-        /* A name that is missing costs the reader a "<...>" and nothing else. */
-        if (formats_read_cmdlines(&text) < 0)
-                return;
-        (void) comm_map_add_text(pump->comms, text);
-
-        if ((comm_map_size(pump->comms) - before) * 4 >= count_lines(text))
-                pump->comms_interval = COMMS_INTERVAL_MIN;
-        else if (pump->comms_interval < COMMS_INTERVAL_MAX)
-                pump->comms_interval *= 2;
-        pump->comms_read = pump_now();
-}
-
-static void read_comms_if_due(Pump *pump) {
-        if (pump->comms_read == 0 || pump_now() - pump->comms_read >= pump->comms_interval)
-                read_comms(pump);
-}
-
-static int format_stats(const Pump *pump, const PumpSink *sink, char ***ret) {
-        CLEANUP(strv_freep) char **stats = NULL;
-
-        for (size_t i = 0; i < pump->n_cpus; i++) {
-                const BufferStats *now = &pump->stats[i], *base = &sink->base[i];
-                CLEANUP_FREE char *text = NULL;
-                int r;
-
-                r = asprintf(&text,
-                             "CPU: %u\nentries: %llu\noverrun: %llu\ncommit overrun: %llu\nbytes: %llu\n"
-                             "dropped events: %llu\nread events: %llu\n",
-                             instance_cpus(pump->instance)->cpus[i], (unsigned long long) now->entries,
-                             (unsigned long long) (now->overrun - base->overrun),
-                             (unsigned long long) (now->commit_overrun - base->commit_overrun),
-                             (unsigned long long) now->bytes, (unsigned long long) (now->dropped - base->dropped),
-                             (unsigned long long) (now->read_events - base->read_events));
-                if (r < 0) {
-                        text = NULL;
-                        return -ENOMEM;
-                }
-                r = strv_append(&stats, text);
-                if (r < 0)
-                        return r;
-        }
-        *ret = STEAL_PTR(stats);
-        return 0;
-}
-
-static int make_tail(Pump *pump, const PumpSink *sink, char **ret_cmdlines, char ***ret_stats) {
-        CLEANUP_FREE char *cmdlines = NULL;
-        int r;
-
-        r = comm_map_format(pump->comms, &cmdlines);
-        if (r < 0)
-                return r;
-        r = format_stats(pump, sink, ret_stats);
-        if (r < 0)
-                return r;
-        *ret_cmdlines = STEAL_PTR(cmdlines);
-        return 0;
-}
-
 static void submit(Pump *pump, PumpSink *sink, ClosingSegment *closing, bool answer) {
         closing->sink_id = sink->id;
         closing->answer = answer;
@@ -207,7 +55,7 @@ static void finish_sink(Pump *pump, PumpSink *sink) {
         PumpReport *report = STEAL_PTR(sink->closed);
         int r;
 
-        fill_totals(sink, report);
+        pump_fill_totals(sink, report);
         r = sink_finish(sink->sink, sink->r < 0 ? CAPTURE_FAILED : CAPTURE_COMPLETE,
                         sink->r < 0 ? error_text(&sink->error) : sink->reason, &report->metadata);
         if (sink->r < 0) {
@@ -236,9 +84,9 @@ static void retire_sink(Pump *pump, PumpSink *sink) {
                 }
         }
 
-        read_comms(pump);
+        pump_read_comms(pump);
         /* Without names and statistics it is a capture still. */
-        (void) make_tail(pump, sink, &cmdlines, &stats);
+        (void) pump_make_tail(pump, sink, &cmdlines, &stats);
         (void) sink_retire(sink->sink, cmdlines, stats, &closing);
         if (closing)
                 submit(pump, sink, closing, false);
@@ -288,7 +136,7 @@ void pump_handle_closed(Pump *pump, ClosingSegment *closing) {
                 PumpReport *report = pump_report_new(PUMP_SEGMENT_CLOSED, sink->id);
 
                 if (report) {
-                        fill_totals(sink, report);
+                        pump_fill_totals(sink, report);
                         report->segment = info;
                 }
                 pump_post(pump, report);
@@ -330,12 +178,12 @@ int pump_rotate_sink(Pump *pump, PumpSink *sink, bool answer, Error *error) {
         ClosingSegment *closing = NULL;
         int r;
 
-        read_comms_if_due(pump);
+        pump_read_comms_if_due(pump);
         r = pump_read_stats(pump);
         if (r >= 0)
-                r = account(pump, sink);
+                r = pump_account(pump, sink);
         if (r >= 0)
-                r = make_tail(pump, sink, &cmdlines, &stats);
+                r = pump_make_tail(pump, sink, &cmdlines, &stats);
         if (r >= 0)
                 r = sink_checkpoint(sink->sink);
         if (r < 0)
@@ -356,7 +204,7 @@ void pump_rotate_old(Pump *pump) {
                 CLEANUP(error_clear) Error error = ERROR_INIT;
                 int r;
 
-                if (!sink->active || !sink_is_old(sink->sink, now))
+                if (!sink->active || !sink_is_old(sink->sink, now, sink->events_seen - sink->events))
                         continue;
                 if (!flushed) {
                         flushed = true;
@@ -368,45 +216,6 @@ void pump_rotate_old(Pump *pump) {
                 if (r < 0)
                         pump_fail_sink(pump, sink, r, &error);
         }
-}
-
-static void check_tracing(Pump *pump) {
-        if (!pump->tracing || pump->tracing_lost || instance_is_tracing(pump->instance))
-                return;
-
-        pump->tracing_lost = true;
-        pump_post(pump, pump_report_new(PUMP_TRACING_LOST, 0));
-}
-
-void pump_checkpoint(Pump *pump) {
-        PumpSink *sink;
-        int stats;
-
-        if (pump->n_active == 0)
-                return;
-
-        read_comms_if_due(pump);
-        stats = pump_read_stats(pump);
-        TAILQ_FOREACH(sink, &pump->sinks, sinks) {
-                int r = stats;
-
-                if (!sink->active)
-                        continue;
-
-                if (r >= 0)
-                        r = account(pump, sink);
-                if (r >= 0)
-                        r = sink_checkpoint(sink->sink);
-                if (r < 0) {
-                        CLEANUP(error_clear) Error error = ERROR_INIT;
-
-                        (void) error_set_errno(&error, r, "Failed to bring the capture up to date");
-                        pump_fail_sink(pump, sink, r, &error);
-                        continue;
-                }
-                report_progress(pump, sink);
-        }
-        check_tracing(pump);
 }
 
 static int collect_formats(Pump *pump, Error *error) {
@@ -436,11 +245,16 @@ static int join(Pump *pump, PumpSink *sink, Error *error) {
         r = sink_prepare(sink->sink, error);
         if (r < 0)
                 return r;
+        if (pump->n_active > 0) {
+                r = pump_open_copy(pump);
+                if (r < 0)
+                        return error_set_errno(error, r, "Failed to open a pipe");
+        }
         pump_flush(pump);
         r = pump_read_stats(pump);
         if (r < 0)
                 return error_set_errno(error, r, "Failed to read the buffers' statistics");
-        set_base(pump, sink);
+        pump_set_base(pump, sink);
         if (!pump->tracing) {
                 r = instance_set_tracing(pump->instance, true, error);
                 if (r < 0)
@@ -524,7 +338,7 @@ static void clear(Pump *pump, PumpSink *sink, PumpReport *report) {
                 else
                         r = sink_clear(sink->sink, &head, &error);
                 if (r >= 0)
-                        set_base(pump, sink);
+                        pump_set_base(pump, sink);
         }
 
         report->r = r < 0 ? r : 0;
@@ -553,7 +367,7 @@ static void remove_sink(Pump *pump, PumpSink *sink, const char *reason) {
 
         r = pump_read_stats(pump);
         if (r >= 0)
-                r = account(pump, sink);
+                r = pump_account(pump, sink);
         if (r < 0) {
                 (void) error_set_errno(&error, r, "Failed to read the buffers' statistics");
                 pump_fail_sink(pump, sink, r, &error);

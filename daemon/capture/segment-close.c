@@ -148,11 +148,14 @@ int segment_close(Segment *segment, const SegmentTail *tail, uint64_t *ret_bytes
                 r = segment_write_options(segment, true, 0);
                 if (r < 0)
                         return r;
-                /* Closing a hole is durable by the file system's own journal, which knows nothing of the
-                 * order in which it and the content of the pages before it were changed. */
+                /* Closing a hole is durable by the file system's own journal, which knows nothing of the order
+                 * in which it and the file's content were changed: what is written before and after it must
+                 * not come to the disk on the other side of it. */
                 if (fdatasync(segment->fd) < 0)
                         return -errno;
                 segment_collapse(segment);
+                if (fdatasync(segment->fd) < 0)
+                        return -errno;
         }
 
         return segment_settle(segment, tail, ret_bytes);

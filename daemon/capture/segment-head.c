@@ -196,7 +196,7 @@ static void add_option_buffer(FILE *options, const SegmentHead *head, uint64_t f
         uint32_t n_cpus = (uint32_t) head->cpus->n_cpus, page_size = head->formats->page_size;
         size_t clock_size = strlen(head->clock) + 1;
         uint32_t size = (uint32_t) (sizeof(flyrecord) + 1 + clock_size + sizeof(page_size) + sizeof(n_cpus) +
-                                    n_cpus * BUFFER_ENTRY_SIZE);
+                                    (size_t) n_cpus * BUFFER_ENTRY_SIZE);
         uint16_t id = TRACE_DAT_BUFFER;
 
         (void) fwrite(&id, sizeof(id), 1, options);
@@ -357,7 +357,7 @@ static int put_options(HeadWriter *writer, Segment *segment) {
         SegmentJournal *journal = &segment->journal;
         uint64_t page_size = writer->head->formats->page_size, end;
         CLEANUP_FREE char *options = NULL, *unplaced = NULL;
-        size_t size;
+        size_t size = 0;
         int r;
 
         journal->options_offset = writer->offset;

@@ -94,8 +94,10 @@ void sink_free(Sink *sink) {
 }
 
 static void temporary_name(uint64_t number, char ret[static STORE_SEGMENT_NAME_MAX + sizeof(TEMPORARY_SUFFIX)]) {
-        store_segment_name(number, ret);
-        strcat(ret, TEMPORARY_SUFFIX);
+        char name[STORE_SEGMENT_NAME_MAX];
+
+        store_segment_name(number, name);
+        (void) snprintf(ret, STORE_SEGMENT_NAME_MAX + sizeof(TEMPORARY_SUFFIX), "%s" TEMPORARY_SUFFIX, name);
 }
 
 static int create_file(Sink *sink, Error *error, int *ret) {
@@ -218,9 +220,9 @@ uint64_t sink_space(const Sink *sink, size_t cpu_index) {
 }
 
 /* A segment without events does not age: an idle session would leave a trail of empty files. */
-bool sink_is_old(const Sink *sink, uint64_t now) {
-        return !sink_is_external(sink) && sink->segment && sink->config.segment_age > 0 && sink->info.events > 0 &&
-               now - sink->began >= sink->config.segment_age;
+bool sink_is_old(const Sink *sink, uint64_t now, uint64_t n_waiting) {
+        return !sink_is_external(sink) && sink->segment && sink->config.segment_age > 0 &&
+               sink->info.events + n_waiting > 0 && now - sink->began >= sink->config.segment_age;
 }
 
 bool sink_is_external(const Sink *sink) {

@@ -58,8 +58,9 @@ int sink_begin(Sink *sink, const SegmentHead *head, Error *error);
 Segment *sink_segment(Sink *sink); /* NULL before sink_begin() and after sink_retire() */
 /* How many bytes of pages of the CPU with this index may come before the sink is to be rotated. */
 uint64_t sink_space(const Sink *sink, size_t cpu_index);
-/* Whether it is to be rotated because of its age; `now`: CLOCK_MONOTONIC usec. */
-bool sink_is_old(const Sink *sink, uint64_t now);
+/* Whether it is to be rotated because of its age; `now`: CLOCK_MONOTONIC usec. `n_waiting`: events that are
+ * still in the kernel's buffer; a quiet session would keep them there for ever. */
+bool sink_is_old(const Sink *sink, uint64_t now, uint64_t n_waiting);
 bool sink_is_external(const Sink *sink);
 const CaptureMetadata *sink_metadata(const Sink *sink);
 /* Bytes of pages since the sink joined (or was cleared), all segments, also those that were dropped. */

@@ -10,8 +10,8 @@
 
 #include "capture/store-private.h"
 
-#define CHUNK_SIZE (256U * 1024U)
-#define SHA256_SIZE 32U
+#define CHUNK_SIZE ((size_t) 256 << 10)
+#define SHA256_SIZE ((size_t) 32)
 
 /* The library wants its version checked before anything else, and once. Digests need no secure memory. */
 static void initialize_gcrypt(void) {

@@ -14,7 +14,7 @@
 #include "capture/store-private.h"
 #include "core/parse.h"
 
-#define METADATA_SIZE_MAX (64U * 1024U * 1024U)
+#define METADATA_SIZE_MAX ((off_t) 64 << 20)
 #define REASON_INTERRUPTED "interrupted"
 
 static int read_text_at(int dir_fd, const char *name, char **ret) {

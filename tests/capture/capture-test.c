@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -100,9 +101,12 @@ pid_t begin_load(void) {
         pid_t pid = fork();
 
         assert_true(pid >= 0);
-        if (pid == 0)
+        if (pid == 0) {
+                /* Not to be left behind by a test that failed. */
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
                 for (;;)
                         make_events(1);
+        }
         return pid;
 }
 

@@ -75,7 +75,7 @@ static void rotations_lose_and_repeat_nothing(void **state) {
 static void sinks_that_come_and_go_have_their_own_events(void **state) {
         char *tree = make_tree();
         TestPump pump = pump_begin(true, BUFFER, tree);
-        CLEANUP_FREE char *captures[3] = { NULL, NULL, NULL };
+        char *captures[3];
         PumpReport *reports[3];
         pid_t pid = getpid(), load;
 
@@ -103,6 +103,7 @@ static void sinks_that_come_and_go_have_their_own_events(void **state) {
                 assert_int_equal(count_capture(captures[i], reports[i]->metadata, pid), mine[i]);
                 assert_int_equal(count_capture(captures[i], reports[i]->metadata, 0), reports[i]->metadata->events);
                 pump_report_free(reports[i]);
+                free(captures[i]);
         }
 
         pump_end(&pump);
@@ -253,6 +254,22 @@ static void age_rotates_what_has_events(void **state) {
         remove_tree(tree);
 }
 
+/* Less than a page stays in the kernel unless somebody asks for it. */
+static void age_rotates_the_quiet_ones_too(void **state) {
+        char *tree = make_tree();
+        TestPump pump = pump_begin(true, BUFFER, tree);
+        CLEANUP_FREE char *capture = pump_add(&pump, 1, 0, 300000, 0);
+        CLEANUP(pump_report_freep) PumpReport *closed = NULL;
+
+        pump_expect(&pump, PUMP_SINK_READY, 1);
+        make_events(3);
+        closed = pump_wait(&pump, PUMP_SEGMENT_CLOSED, 1);
+        assert_int_equal(closed->segment.events, 3);
+
+        pump_end(&pump);
+        remove_tree(tree);
+}
+
 static void progress_counts_what_is_in_the_buffers(void **state) {
         char *tree = make_tree();
         TestPump pump = pump_begin(true, BUFFER, tree);
@@ -337,6 +354,7 @@ int main(void) {
                 cmocka_unit_test(an_output_that_is_not_empty_is_refused),
                 cmocka_unit_test(the_oldest_segments_go),
                 cmocka_unit_test(age_rotates_what_has_events),
+                cmocka_unit_test(age_rotates_the_quiet_ones_too),
                 cmocka_unit_test(progress_counts_what_is_in_the_buffers),
                 cmocka_unit_test(losses_are_counted),
                 cmocka_unit_test(another_tool_that_stops_it_is_noticed),

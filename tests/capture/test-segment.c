@@ -357,7 +357,7 @@ static void every_instant_of_closing(const Fixture *fixture, const char *directo
         assert_int_equal(count_events(path, 0), n);
         /* The head of some 100 to 900 KiB aside, nine pages are left of two regions between them and more. */
         if (can_collapse)
-                assert_true(file_size(path) - 9 * 4096 < file_usage(path) + 8192);
+                assert_true(file_size(path) - UINT64_C(9) * 4096 < file_usage(path) + 8192);
         (void) unlink(path);
         (void) unlink(copy);
 }
