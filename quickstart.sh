@@ -157,7 +157,7 @@ say "The first events"
 "$ktracectl" report --no-pager --first=20 "$capture"
 
 say "Summary"
-"$ktracectl" report --no-pager --summary "$capture" | head -n 30
+"$ktracectl" report --no-pager --summary --top=15 "$capture"
 
 cat <<EOF
 
