@@ -245,6 +245,7 @@ int report_stream(const ReportOptions *options, const ReportSegment *segments, s
         CLEANUP(printer_clear) Printer printer = { .options = options, .out = out };
         int r = 0;
 
+        *phase = REPORT_READING;
         render_text_init(&printer.text, out, options->color, options->nanoseconds);
         render_json_init(&printer.json, out, options->pretty);
         if (options->summary)

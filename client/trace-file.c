@@ -320,7 +320,10 @@ static int scan_v7(Cursor *c, TraceFile *file) {
         uint64_t next;
         int r;
 
-        if ((r = read_name(c, NULL, 0)) < 0 || (r = read_name(c, NULL, 0)) < 0 || (r = read_number(c, 8, &next)) < 0)
+        r = read_name(c, NULL, 0); /* of the compression */
+        if (r >= 0)
+                r = read_name(c, NULL, 0); /* its version */
+        if (r < 0 || (r = read_number(c, 8, &next)) < 0)
                 return r;
         if (next == 0)
                 return error_set(c->error, ERROR_INVALID_ARGUMENT, "truncated: recording it did not come to an end");
@@ -394,8 +397,10 @@ static int scan_v6(Cursor *c, TraceFile *file) {
         if (r < 0)
                 return r;
         c->part = "table of names";
-        /* kernel symbols, formats of printk, command names */
-        if ((r = skip_text(c, 4)) < 0 || (r = skip_text(c, 4)) < 0 || (r = skip_text(c, 8)) < 0 ||
+        r = skip_text(c, 4); /* kernel symbols */
+        if (r >= 0)
+                r = skip_text(c, 4);              /* formats of printk */
+        if (r < 0 || (r = skip_text(c, 8)) < 0 || /* command names */
             (r = read_number(c, 4, &n)) < 0 || (r = set_n_cpus(c, file, n)) < 0 ||
             (r = read_bytes(c, kind, sizeof(kind))) < 0)
                 return r;
