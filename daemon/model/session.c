@@ -260,6 +260,9 @@ static void add_run(Job *base) {
         job->r = process_from_pidfd(job->pidfd, &job->error, &pid);
         if (job->r >= 0)
                 job->r = process_list_tasks(pid, job->children, &job->error, &tasks, &n_tasks);
+        /* Still there, so that the number has not passed to another process meanwhile. */
+        if (job->r >= 0)
+                job->r = process_from_pidfd(job->pidfd, &job->error, &pid);
         if (job->r >= 0)
                 job->r = instance_add_tasks(job->instance, tasks, n_tasks, &job->error);
 }
