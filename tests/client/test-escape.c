@@ -31,9 +31,9 @@ static void test_print(void **state) {
         CHECK_PRINT("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m");
         CHECK_PRINT("a\0b\r\x7f", "a\\x00b\\x0d\\x7f");
         CHECK_PRINT("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7");
-        /* C1, as a character and as a lone byte; an invalid byte; a change of direction. */
+        /* C1, as a character and as a lone byte; an invalid byte; a line separator. */
         CHECK_PRINT("\xc2\x9b \x9b \xff", "\\xc2\\x9b \\x9b \\xff");
-        CHECK_PRINT("\xe2\x80\xae", "\\xe2\\x80\\xae");
+        CHECK_PRINT("\xe2\x80\xa8", "\\xe2\\x80\\xa8");
         /* A sequence that the end cuts off. */
         CHECK_PRINT("\xe2\x82", "\\xe2\\x82");
 }
@@ -58,7 +58,7 @@ static void check_utf8(const char *text, size_t n, const char *expected) {
 static void test_utf8(void **state) {
         CHECK_UTF8("", NULL);
         CHECK_UTF8("plain \x1b control", NULL);
-        CHECK_UTF8("\xc2\x9b \xe2\x80\xae \xf4\x8f\xbf\xbf", NULL);
+        CHECK_UTF8("\xc2\x9b \xe2\x80\xa8 \xf4\x8f\xbf\xbf", NULL);
         CHECK_UTF8("\xff", "\\xff");
         CHECK_UTF8("a\0b", "a\\x00b");
         CHECK_UTF8("\xc0\xaf", "\\xc0\\xaf");                   /* longer than needed */
