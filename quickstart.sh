@@ -157,7 +157,7 @@ say "The first events"
 "$ktracectl" report --no-pager --first=20 "$capture"
 
 say "Summary"
-"$ktracectl" report --no-pager --summary --top=15 "$capture"
+"$ktracectl" report --no-pager --summary "$capture" | sed -n 1,30p
 
 cat <<EOF
 
