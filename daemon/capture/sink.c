@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -112,8 +114,21 @@ static int create_file(Sink *sink, Error *error, int *ret) {
         return 0;
 }
 
+/* procfs and the like have no blocks at all (simple_statfs(), fs/libfs.c); tmpfs without a limit says so, too. A
+ * write to one of their files acts with the rights of the writer, which is not the client that opened it. */
+static int check_stores_data(int fd, Error *error) {
+        struct statfs fs;
+
+        if (fstatfs(fd, &fs) < 0)
+                return error_set_errno(error, -errno, "Failed to look at the output's file system");
+        if (fs.f_blocks == 0 && fs.f_type != TMPFS_MAGIC)
+                return error_set(error, ERROR_BAD_DESCRIPTOR, "The output is in a file system that stores no data");
+        return 0;
+}
+
 int sink_prepare(Sink *sink, Error *error) {
         struct stat st;
+        int r;
 
         if (!sink_is_external(sink))
                 return create_file(sink, error, &sink->fd);
@@ -122,6 +137,9 @@ int sink_prepare(Sink *sink, Error *error) {
                 return error_set_errno(error, -errno, "Failed to look at the output file");
         if (st.st_size > 0)
                 return error_set(error, ERROR_BAD_DESCRIPTOR, "The output file is not empty");
+        r = check_stores_data(sink->config.output_fd, error);
+        if (r < 0)
+                return r;
         sink->fd = fcntl(sink->config.output_fd, F_DUPFD_CLOEXEC, 3);
         if (sink->fd < 0)
                 return error_set_errno(error, -errno, "Failed to duplicate the output's descriptor");

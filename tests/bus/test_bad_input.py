@@ -176,7 +176,7 @@ def test_output_that_is_unsuitable(root, folder):
         with pytest.raises(BusError) as caught:
             root.start("bad", {**EVENTS, "output": V("h", 0)}, fds=[fd])
         os.close(fd)
-        assert caught.value.name == BAD_DESCRIPTOR, f"{what}: {caught.value}"
+        assert caught.value.name == BAD_DESCRIPTOR and "output" in caught.value.message, f"{what}: {caught.value}"
         assert root.daemon.instances() == set() and root.manager("ListSessions") == []
     assert (folder / "full").read_bytes() == b"something"
     assert pathlib.Path("/proc/self/comm").read_text() == comm
