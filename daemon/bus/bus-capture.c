@@ -79,7 +79,7 @@ static const BusMethod methods[] = {
         { "Describe", NULL, NULL, execute_describe },
         { "Open", parse_open, NULL, execute_open },
         { "Delete", NULL, NULL, execute_delete },
-        { NULL },
+        { .member = NULL },
 };
 
 /* `userdata` is the metadata for now; a call keeps only the id. */

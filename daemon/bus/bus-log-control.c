@@ -80,7 +80,7 @@ static void execute_set(BusCall *call) {
 
 static const BusMethod methods[] = {
         { "Set", NULL, NULL, execute_set },
-        { NULL },
+        { .member = NULL },
 };
 
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {

@@ -470,7 +470,7 @@ static const BusMethod methods[] = {
         { "Capabilities", NULL, NULL, execute_capabilities },
         { "Describe", NULL, NULL, execute_describe },
         { "Reload", NULL, NULL, execute_reload },
-        { NULL },
+        { .member = NULL },
 };
 
 static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {

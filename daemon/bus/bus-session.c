@@ -126,7 +126,7 @@ static const BusMethod methods[] = {
         { "Start", NULL, NULL, execute_start },       { "Stop", NULL, NULL, execute_stop },
         { "Rotate", NULL, NULL, execute_rotate },     { "Clear", NULL, NULL, execute_clear },
         { "Remove", NULL, NULL, execute_remove },     { "AddProcess", parse_add_process, NULL, execute_add_process },
-        { "Describe", NULL, NULL, execute_describe }, { NULL },
+        { "Describe", NULL, NULL, execute_describe }, { .member = NULL },
 };
 
 /* `userdata` is the session for now; a call keeps only its id. */
