@@ -57,6 +57,11 @@ static int copy_losses(Pump *pump, const PumpSink *sink, PumpReport *report) {
 }
 
 void pump_fill_totals(const PumpSink *sink, PumpReport *report) {
+        const CaptureMetadata *metadata = sink_metadata(sink->sink);
+
+        /* Its row is the last, and stands without an end. */
+        if (metadata->n_segments > 0 && metadata->segments[metadata->n_segments - 1].end_realtime == 0)
+                report->open_segment = metadata->segments[metadata->n_segments - 1].number;
         report->events = sink->events_seen;
         report->bytes = sink_bytes(sink->sink);
         report->lost = sink->n_lost;

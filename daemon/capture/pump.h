@@ -45,6 +45,7 @@ typedef struct PumpReport {
         uint64_t events, bytes, lost; /* PUMP_PROGRESS and later ones about the sink: totals since it joined */
         CpuLoss *losses;              /* PUMP_PROGRESS: CPUs that lost any, with their totals */
         size_t n_losses;
+        uint64_t open_segment; /* beside the totals: the number of the one that is being written; 0: none */
         SegmentInfo segment;
         CaptureMetadata *metadata;
 } PumpReport;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/async-close.h"
 #include "core/event.h"
 #include "core/parse.h"
 #include "core/spec-options.h"
@@ -161,14 +162,14 @@ void spec_free(Spec *spec) {
         }
         free(spec->filters);
         free(spec->pids);
-        for (size_t i = 0; i < spec->n_pidfds; i++)
-                (void) close(spec->pidfds[i]);
+        if (spec->n_pidfds > 0)
+                async_close(spec->pidfds, spec->n_pidfds);
         free(spec->pidfds);
         cpu_list_clear(&spec->cpus);
         free(spec->clock);
         strv_free(spec->options);
         if (spec->output >= 0)
-                (void) close(spec->output);
+                async_close(&spec->output, 1);
         free(spec);
 }
 

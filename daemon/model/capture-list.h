@@ -13,8 +13,8 @@ int capture_new(Manager *manager, CaptureMetadata *metadata, Capture **ret);
 void capture_free(Capture *capture);
 Capture *capture_find(Manager *manager, const char *id);
 
-/* Counters of the run. */
-void capture_progress(Capture *capture, uint64_t events, uint64_t bytes, uint64_t lost);
+/* Counters of the run, and the number of the segment that is being written (0: none). */
+void capture_progress(Capture *capture, uint64_t events, uint64_t bytes, uint64_t lost, uint64_t open_segment);
 /* One more closed segment; its digest is asked for. `segments_max`: 0 keeps all. */
 void capture_segment_closed(Capture *capture, const SegmentInfo *segment, uint64_t segments_max);
 /* All that was recorded was thrown away. */

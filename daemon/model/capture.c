@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "capture/store.h"
+#include "ktraced/clock.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
 
@@ -180,10 +181,18 @@ void capture_complete_digests(Capture *capture) {
 
 /* Changes while it is written */
 
-void capture_progress(Capture *capture, uint64_t events, uint64_t bytes, uint64_t lost) {
-        capture->metadata->events = events;
-        capture->metadata->bytes = bytes;
-        capture->metadata->lost = lost;
+void capture_progress(Capture *capture, uint64_t events, uint64_t bytes, uint64_t lost, uint64_t open_segment) {
+        CaptureMetadata *metadata = capture->metadata;
+
+        metadata->events = events;
+        metadata->bytes = bytes;
+        metadata->lost = lost;
+        /* Without memory for its row the segment is shown once it is closed. */
+        if (open_segment > 0 && metadata->state == CAPTURE_ACTIVE && !find_segment(capture, open_segment))
+                (void) metadata_add_segment(metadata, &(SegmentInfo){
+                                                              .number = open_segment,
+                                                              .start_realtime = clock_usec(CLOCK_REALTIME),
+                                                      });
 }
 
 static void drop_oldest(CaptureMetadata *metadata) {
@@ -195,11 +204,13 @@ static void drop_oldest(CaptureMetadata *metadata) {
 
 void capture_segment_closed(Capture *capture, const SegmentInfo *segment, uint64_t segments_max) {
         CaptureMetadata *metadata = capture->metadata;
+        SegmentInfo *row = find_segment(capture, segment->number);
 
-        if (find_segment(capture, segment->number) || metadata_add_segment(metadata, segment) < 0)
+        if (row)
+                *row = *segment;
+        else if (metadata_add_segment(metadata, segment) < 0)
                 return;
-        /* The segment that is being written counts too. */
-        while (segments_max > 0 && metadata->n_segments > 1 && metadata->n_segments + 1 > segments_max)
+        while (segments_max > 0 && metadata->n_segments > segments_max && metadata->segments[0].end_realtime > 0)
                 drop_oldest(metadata);
         ask_digest(capture, segment->number);
         tell_changed(capture);
@@ -210,7 +221,7 @@ void capture_cleared(Capture *capture) {
 
         metadata->n_segments = 0;
         metadata->segments_dropped = 0;
-        capture_progress(capture, 0, 0, 0);
+        capture_progress(capture, 0, 0, 0, 0);
         tell_changed(capture);
 }
 
@@ -235,7 +246,8 @@ void capture_closed(Capture *capture, CaptureMetadata *metadata) {
                 bool known = false;
 
                 for (size_t j = 0; j < old->n_segments; j++)
-                        known |= old->segments[j].number == metadata->segments[i].number;
+                        known |= old->segments[j].number == metadata->segments[i].number &&
+                                 old->segments[j].end_realtime > 0;
                 if (!known)
                         ask_digest(capture, metadata->segments[i].number);
         }

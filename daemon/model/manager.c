@@ -66,6 +66,7 @@ void manager_free(Manager *manager) {
         if (!manager)
                 return;
         manager->observer = &no_observer;
+        sd_event_source_disable_unref(manager->shutdown_timer);
         /* What is missing then, the next start computes; a large capture would take minutes. */
         if (manager->store)
                 store_cancel_digests(manager->store);
@@ -270,7 +271,23 @@ void manager_check_shutdown(Manager *manager) {
                 if (session->state == SESSION_STARTING || session->state == SESSION_ACTIVE ||
                     session->state == SESSION_STOPPING)
                         return;
+        manager->shutdown_timer = sd_event_source_disable_unref(manager->shutdown_timer);
         STEAL_PTR(manager->shutdown_done)(0, NULL, NULL, manager->shutdown_userdata);
+}
+
+static int on_shutdown_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        Manager *manager = userdata;
+        Session *session;
+
+        LIST_FOREACH(session, &manager->sessions, sessions) {
+                if (session->source)
+                        manager_notice(manager, LOG_ERR, session, session->capture,
+                                       "Session %s does not end: what it writes to stalls", session->id);
+        }
+        int r = error_set(&error, ERROR_TIMED_OUT, "Some sessions did not end in time");
+        STEAL_PTR(manager->shutdown_done)(r, &error, NULL, manager->shutdown_userdata);
+        return 0;
 }
 
 void manager_shutdown(Manager *manager, ModelDone done, void *userdata) {
@@ -279,6 +296,9 @@ void manager_shutdown(Manager *manager, ModelDone done, void *userdata) {
         manager->shutting_down = true;
         manager->shutdown_done = done;
         manager->shutdown_userdata = userdata;
+        /* Without the timer it only may take longer. */
+        (void) sd_event_add_time_relative(manager->event, &manager->shutdown_timer, CLOCK_MONOTONIC,
+                                          MANAGER_SHUTDOWN_TIMEOUT, 0, on_shutdown_timeout, manager);
 
         /* session_end() frees nothing at once: what it begins is finished by reports and jobs. */
         LIST_FOREACH(session, &manager->sessions, sessions)

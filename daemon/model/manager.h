@@ -71,6 +71,7 @@ struct Manager {
         bool shutting_down;
         ModelDone shutdown_done; /* NULL: nobody waits */
         void *shutdown_userdata;
+        sd_event_source *shutdown_timer;
 };
 
 /* For the model's own parts: tell the observer. */
@@ -86,7 +87,9 @@ DEFINE_POINTER_CLEANUP(Manager, manager_free);
 /* Result: none. Also for Reload: settings and profiles are read anew, and on failure the old ones stay. */
 void manager_load(Manager *manager, ModelDone done, void *userdata);
 void manager_reload(Manager *manager, ModelDone done, void *userdata);
-/* Result: none. */
+/* Result: none. After MANAGER_SHUTDOWN_TIMEOUT it is answered with -ETIMEDOUT: a disk that stalls holds up a pump,
+ * which cannot be freed then; the process has to end as it is, and the next start clears up. */
+#define MANAGER_SHUTDOWN_TIMEOUT 30000000U /* usec */
 void manager_shutdown(Manager *manager, ModelDone done, void *userdata);
 
 /* A spec that has been merged with its profile and checked against the running kernel. */

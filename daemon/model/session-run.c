@@ -65,7 +65,8 @@ static void run_over(Session *session) {
         Manager *manager = session->manager;
 
         error_move(&error, &session->run_error);
-        free(STEAL_PTR(session->end_wanted));
+        session->end_wanted = false;
+        free(STEAL_PTR(session->end_reason));
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
         metadata_free(STEAL_PTR(session->run_metadata));
         discard_directory(session);
@@ -350,8 +351,10 @@ static int arm_duration(Session *session) {
 }
 
 void session_end(Session *session, const char *reason) {
-        if (session->state == SESSION_STARTING && !session->end_wanted)
-                session->end_wanted = strdup(reason);
+        if (session->state == SESSION_STARTING && !session->end_wanted) {
+                session->end_wanted = true;
+                session->end_reason = strdup(reason);
+        }
         if (session->state != SESSION_ACTIVE)
                 return;
 
@@ -363,7 +366,8 @@ void session_end(Session *session, const char *reason) {
 }
 
 void session_tracing_lost(Session *session) {
-        if (session->state != SESSION_ACTIVE)
+        /* One that starts would record nothing: it ends as soon as it has begun. */
+        if (session->state != SESSION_STARTING && session->state != SESSION_ACTIVE)
                 return;
         (void) error_set(&session->run_error, ERROR_FAILED, "Another tool switched tracing off in %s",
                          instance_name(session->source->instance));
@@ -388,7 +392,7 @@ static void handle_ready(Session *session) {
                 return;
         }
         if (session->end_wanted)
-                session_end(session, session->end_wanted);
+                session_end(session, session->end_reason ? session->end_reason : "stopped");
         session_answer(session, WAIT_START, 0, NULL, session);
 }
 
@@ -405,7 +409,7 @@ static void take_counters(Session *session, PumpReport *report) {
                 session->n_losses = report->n_losses;
         }
         if (session->capture)
-                capture_progress(session->capture, report->events, report->bytes, report->lost);
+                capture_progress(session->capture, report->events, report->bytes, report->lost, report->open_segment);
         session_set_state(session, session->state);
         if (n_new > 0 && manager->observer->session_lost_events)
                 manager->observer->session_lost_events(session, n_new, manager->observer_userdata);

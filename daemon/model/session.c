@@ -74,7 +74,7 @@ void session_answer_oldest(Session *session, WaitFor what, int r, const Error *e
 void session_answer_all(Session *session, const Error *error) {
         CLEANUP(error_clear) Error over = ERROR_INIT;
         SessionWaiter *waiters = STEAL_PTR(session->waiters);
-        bool removing = false;
+        bool removing = session->removing;
 
         if (error->code == ERROR_NONE)
                 (void) error_set(&over, ERROR_CANCELLED, "The session was stopped");
@@ -127,7 +127,7 @@ void session_free(Session *session) {
         error_clear(&session->run_error);
         spec_free(session->spec);
         free(session->losses);
-        free(session->end_wanted);
+        free(session->end_reason);
         free(session->reason);
         free(session->client);
         free(session->name);
@@ -187,9 +187,9 @@ void session_stop(Session *session, const char *reason, ModelDone done, void *us
 
 void session_remove(Session *session, const char *reason, ModelDone done, void *userdata) {
         if (session_runs(session)) {
-                if (session_wait(session, WAIT_REMOVE, done, userdata) < 0)
-                        return;
+                /* Also when nobody can be told of it for want of memory. */
                 session->removing = true;
+                (void) session_wait(session, WAIT_REMOVE, done, userdata);
                 session_end(session, reason);
                 return;
         }

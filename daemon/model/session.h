@@ -48,7 +48,8 @@ struct Session {
         int run_dir_fd;                /* of that directory, until there is a sink; or -1 */
         CaptureMetadata *run_metadata; /* becomes the capture once the sink is ready */
         Error run_error;               /* why it failed; ERROR_NONE: it did not */
-        char *end_wanted;              /* stopped while it was starting: the reason */
+        bool end_wanted;               /* stopped while it was starting */
+        char *end_reason;              /* why; NULL also when memory ran out */
         bool removing;
 };
 
