@@ -40,7 +40,7 @@ int store_load(Store *store, Error *error, CaptureMetadata ***ret, size_t *ret_n
 int store_write_metadata(Store *store, const CaptureMetadata *metadata, Error *error);
 int store_write_metadata_at(int dir_fd, const CaptureMetadata *metadata, Error *error);
 
-/* O_RDONLY; number 0: the newest. Also of a segment that is being written. Number 0 is the newest one. ERROR_NO_SUCH_SEGMENT. */
+/* O_RDONLY; number 0: the newest. Also of a segment that is being written. ERROR_NO_SUCH_SEGMENT. */
 int store_open_segment(Store *store, const char *capture_id, uint64_t number, Error *error, int *ret_fd);
 /* SHA-256, 64 hexadecimal digits and NUL. */
 int store_digest_segment(Store *store, const char *capture_id, uint64_t number, Error *error, char ret[static 65]);
