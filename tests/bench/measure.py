@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The measurements. Each takes a Bench and returns a dict of what it saw; bench.py judges."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -15,11 +16,12 @@ from daemon import CAPTURE, MANAGER, ROOT, SESSION, Client
 from disk import Stalls
 from system_bus import wait_until
 from trace_file import count, validate
-from tracecmd import TRACING, TraceCmd, bytes_dirtied, cpu_of_task
+from tracecmd import INSTANCE, TRACING, TraceCmd, bytes_dirtied, cpu_of_task
 
 BENCH = daemon_module.BUILD / "tests" / "bench"
 DIGEST_THREAD = "kt-digest"
 CLOCK = "mono"
+BY_HAND_INSTANCE = "ktbench-by-hand"
 LOAD_EVENTS = ["syscalls"]
 
 
@@ -71,6 +73,13 @@ def memory(pid):
     """Bytes: resident now, resident at most so far."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return [int(re.search(rf"^{key}:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024 for key in ["VmRSS", "VmHWM"]]
+
+
+def remove_instances():
+    """What helpers that were killed left in the kernel."""
+    for name in [INSTANCE, BY_HAND_INSTANCE]:
+        with contextlib.suppress(FileNotFoundError):
+            (TRACING / "instances" / name).rmdir()
 
 
 def spread(values):
@@ -202,7 +211,7 @@ def by_hand(events):
     """Nanoseconds that the steps take on tracefs itself."""
     names = [event.replace(":", "/") for event in events]
     done = subprocess.run(
-        [BENCH / "bench-by-hand", TRACING, "ktbench-by-hand", str(4096), CLOCK, *names], capture_output=True, text=True, check=True
+        [BENCH / "bench-by-hand", TRACING, BY_HAND_INSTANCE, str(4096), CLOCK, *names], capture_output=True, text=True, check=True
     )
     return int(done.stdout)
 
