@@ -8,8 +8,7 @@
  * skeleton is looked at first (trace-file.h). What lies below it, the library takes as it is: whoever must
  * outlive a hostile file decodes it in a process of its own, as report.h does.
  *
- * Life cycle: decoder_open(); decoder_next() until it returns 0; decoder_free(). One decoder at a time may
- * be in use in a process: the library's plugins keep their state in globals.
+ * Life cycle: decoder_open(); decoder_next() until it returns 0; decoder_free().
  */
 
 #include <stdbool.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -15,16 +16,21 @@
 #define STALL_BYTES_PER_SECOND (16U << 20)
 #define STALL_RECORDS 4096U
 
+typedef struct SegmentStart {
+        const ReportSegment *segment;
+        uint64_t ts; /* no record of it is earlier */
+} SegmentStart;
+
 typedef struct Input {
         const ReportOptions *options;
-        const ReportSegment *segments;
+        const SegmentStart *starts; /* by time */
         size_t n_segments;
         volatile ReportPhase *phase;
 } Input;
 
 /* A receiver returns more than 0 when it wants no more records. */
 typedef struct Receiver {
-        int (*begin_segment)(void *userdata);
+        void (*begin_segment)(void *userdata); /* may be NULL */
         /* Each record that was read, wanted or not. */
         int (*record)(void *userdata, const DecoderRecord *record, bool has_time, RecordMatch match);
         void *userdata;
@@ -47,50 +53,189 @@ static void unwatch_stall(void) {
         (void) setitimer(ITIMER_PROF, &(struct itimerval){}, NULL);
 }
 
-static int read_segment(const Input *input, const ReportSegment *segment, const Bounds *bounds,
-                        const Receiver *receiver, Error *error) {
-        CLEANUP(decoder_freep) Decoder *decoder = NULL;
-        CLEANUP(record_filter_freep) RecordFilter *filter = NULL;
-        DecoderRecord record;
-        struct stat st;
-        uint64_t n = 0;
+/* A segment that is being read, and its next record. */
+typedef struct Window {
+        Decoder *decoder; /* NULL: none is open */
+        RecordFilter *filter;
         bool has_time;
+        DecoderRecord head;
+} Window;
+
+static void window_close(Window *window) {
+        record_filter_free(window->filter);
+        decoder_free(window->decoder);
+        *window = (Window){};
+}
+
+/* Closes it behind the last record. */
+static void window_advance(Window *window) {
+        if (decoder_next(window->decoder, &window->head) == 0)
+                window_close(window);
+}
+
+static int window_open(Window *window, const Input *input, const ReportSegment *segment, const Bounds *bounds,
+                       Error *error) {
+        struct stat st;
         int r;
 
         if (fstat(segment->fd, &st) < 0)
                 return error_set_errno(error, -errno, "cannot be examined");
         watch_stall(st.st_size);
-        r = decoder_open(segment->fd, error, &decoder);
+        r = decoder_open(segment->fd, error, &window->decoder);
         if (r < 0)
                 return r;
         *input->phase = REPORT_COMPILING;
-        r = record_filter_new(&input->options->selection, decoder, error, &filter);
+        r = record_filter_new(&input->options->selection, window->decoder, error, &window->filter);
         *input->phase = REPORT_READING;
         if (r < 0)
                 return r;
-        record_filter_set_window(filter, bounds->since, bounds->until);
-        has_time = decoder_has_time(decoder);
-        r = receiver->begin_segment ? receiver->begin_segment(receiver->userdata) : 0;
-        while (r == 0 && decoder_next(decoder, &record) > 0) {
-                if (record_filter_is_past(filter, &record))
-                        return 1;
-                if (++n % STALL_RECORDS == 0)
-                        watch_stall(st.st_size);
-                r = receiver->record(receiver->userdata, &record, has_time, record_filter_match(filter, &record));
+        record_filter_set_window(window->filter, bounds->since, bounds->until);
+        window->has_time = decoder_has_time(window->decoder);
+        window_advance(window);
+        return 0;
+}
+
+/*
+ * The records of all segments by time. Segments overlap, since the daemon empties the buffer of one CPU after
+ * the other, and may begin several segments on the way. Each is opened when the records come to its start, so
+ * that no more are open than overlap.
+ */
+typedef struct Merge {
+        const Input *input;
+        const Bounds *bounds;
+        const Receiver *receiver;
+        Window *windows; /* room for all; the open ones come first, in the order in which they were opened */
+        size_t n_open;
+        size_t n_opened; /* of input->starts */
+} Merge;
+
+static void merge_clear(Merge *merge) {
+        for (size_t i = 0; i < merge->n_open; i++)
+                window_close(&merge->windows[i]);
+        free(merge->windows);
+}
+
+static int merge_open_next(Merge *merge, Error *error) {
+        const ReportSegment *segment = merge->input->starts[merge->n_opened++].segment;
+        Window *window = &merge->windows[merge->n_open];
+        int r;
+
+        if (merge->receiver->begin_segment)
+                merge->receiver->begin_segment(merge->receiver->userdata);
+        r = window_open(window, merge->input, segment, merge->bounds, error);
+        if (r < 0) {
+                window_close(window);
+                if (segment->name)
+                        error_prefix(error, "%s", segment->name);
+                return r;
         }
-        return r;
+        if (window->decoder)
+                merge->n_open++;
+        return 0;
+}
+
+static Window *merge_earliest(Merge *merge) {
+        Window *earliest = NULL;
+
+        for (size_t i = 0; i < merge->n_open; i++)
+                if (!earliest || merge->windows[i].head.record->ts < earliest->head.record->ts)
+                        earliest = &merge->windows[i];
+        return earliest;
+}
+
+/* The window with the next record; NULL at the end of everything. */
+static int merge_choose(Merge *merge, Error *error, Window **ret) {
+        for (;;) {
+                Window *window = merge_earliest(merge);
+                int r;
+
+                if (merge->n_opened == merge->input->n_segments ||
+                    (window && window->head.record->ts < merge->input->starts[merge->n_opened].ts)) {
+                        *ret = window;
+                        return 0;
+                }
+                r = merge_open_next(merge, error);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static void merge_advance(Merge *merge, Window *window) {
+        size_t behind = (size_t) (merge->windows + merge->n_open - window) - 1;
+
+        window_advance(window);
+        if (window->decoder)
+                return;
+        memmove(window, window + 1, behind * sizeof(*window));
+        merge->n_open--;
 }
 
 /* 0, also when the receiver had enough; or a failure. */
 static int read_segments(const Input *input, const Bounds *bounds, const Receiver *receiver, Error *error) {
-        int r = 0;
+        CLEANUP(merge_clear) Merge merge = { .input = input, .bounds = bounds, .receiver = receiver };
+        Window *window;
+        int r;
 
-        for (size_t i = 0; r == 0 && i < input->n_segments; i++) {
-                r = read_segment(input, &input->segments[i], bounds, receiver, error);
-                if (r < 0 && input->segments[i].name)
-                        error_prefix(error, "%s", input->segments[i].name);
+        merge.windows = calloc(input->n_segments, sizeof(*merge.windows));
+        if (!merge.windows)
+                return -ENOMEM;
+        for (uint64_t n = 1; (r = merge_choose(&merge, error, &window)) == 0 && window; n++) {
+                const DecoderRecord *record = &window->head;
+
+                if (record_filter_is_past(window->filter, record))
+                        break;
+                if (n % STALL_RECORDS == 0)
+                        watch_stall(0);
+                r = receiver->record(receiver->userdata, record, window->has_time,
+                                     record_filter_match(window->filter, record));
+                if (r != 0)
+                        break;
+                merge_advance(&merge, window);
         }
         return r < 0 ? r : 0;
+}
+
+/* Time stamp of a segment's first record; 0 when it has none. */
+static int find_start(const ReportSegment *segment, uint64_t *ret) {
+        CLEANUP(decoder_freep) Decoder *decoder = NULL;
+        DecoderRecord record;
+        struct stat st;
+        int r;
+
+        if (fstat(segment->fd, &st) < 0)
+                return -errno;
+        watch_stall(st.st_size);
+        r = decoder_open(segment->fd, NULL, &decoder);
+        if (r < 0)
+                return r;
+        *ret = decoder_next(decoder, &record) > 0 ? record.record->ts : 0;
+        return 0;
+}
+
+static int compare_starts(const void *a, const void *b) {
+        const SegmentStart *x = a, *y = b;
+
+        if (x->ts != y->ts)
+                return x->ts < y->ts ? -1 : 1;
+        return (x->segment > y->segment) - (x->segment < y->segment);
+}
+
+/* The caller frees the array. */
+static int find_starts(const ReportSegment *segments, size_t n_segments, SegmentStart **ret) {
+        SegmentStart *starts = calloc(n_segments, sizeof(*starts));
+        uint64_t ts = 0;
+
+        if (!starts)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_segments; i++) {
+                /* One that cannot be read fails when its turn comes, after what was recorded before it. */
+                if (n_segments > 1)
+                        (void) find_start(&segments[i], &ts);
+                starts[i] = (SegmentStart){ .segment = &segments[i], .ts = ts };
+        }
+        qsort(starts, n_segments, sizeof(*starts), compare_starts);
+        *ret = starts;
+        return 0;
 }
 
 /* The first reading: the capture's span, then the number of wanted records. */
@@ -166,12 +311,11 @@ typedef struct Printer {
         uint64_t n_printed;
 } Printer;
 
-static int printer_begin_segment(void *userdata) {
+static void printer_begin_segment(void *userdata) {
         Printer *printer = userdata;
 
         if (printer->summary)
                 summary_begin_segment(printer->summary);
-        return 0;
 }
 
 static int printer_lost(Printer *printer, const DecoderRecord *record, bool has_time) {
@@ -241,17 +385,18 @@ static int print(Printer *printer, const Input *input, Error *error) {
 
 int report_stream(const ReportOptions *options, const ReportSegment *segments, size_t n_segments, FILE *out,
                   volatile ReportPhase *phase, Error *error) {
-        const Input input = { options, segments, n_segments, phase };
+        CLEANUP_FREE SegmentStart *starts = NULL;
         CLEANUP(printer_clear) Printer printer = { .options = options, .out = out };
-        int r = 0;
+        int r;
 
         *phase = REPORT_READING;
         render_text_init(&printer.text, out, options->color, options->nanoseconds);
         render_json_init(&printer.json, out, options->pretty);
-        if (options->summary)
+        r = find_starts(segments, n_segments, &starts);
+        if (r >= 0 && options->summary)
                 r = summary_new(&printer.summary);
         if (r >= 0)
-                r = print(&printer, &input, error);
+                r = print(&printer, &(Input){ options, starts, n_segments, phase }, error);
         unwatch_stall();
         errno = 0;
         if ((fflush(out) != 0 || ferror(out)) && r >= 0)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * ReportStream: the records of several segments one after another, those that are wanted, to one receiver.
+ * ReportStream: the records of several segments, those that are wanted, by time, to one receiver.
  * What --last and times relative to the capture's ends need is found by reading everything once before.
  *
  * Runs in the process that calls it; report.h does so in a child. The process gets SIGPROF when reading comes no

@@ -18,7 +18,7 @@ import tempfile
 
 import pytest
 
-from daemon import INSTANCES, SANITIZERS
+from daemon import INSTANCES, SANITIZERS, ktracectl
 from daemon import KTRACECTL as BUILT
 
 KTRACECTL = os.environ.get("KTRACECTL", BUILT)
@@ -356,6 +356,39 @@ def test_summary_text(dat, everything):
     assert f" {tasks - 1} more; --top=0 shows all" in text
     switches = sum(one["event"] == "sched_switch" for one in everything)
     assert re.search(rf"^ *{switches} +[\d.]+  sched:sched_switch$", text, re.M)
+
+
+# --- several segments
+
+
+def test_segments_are_merged(bus, polkit, daemon, folder):
+    """Segments overlap in time, where several CPUs are busy; the report is by time all the same."""
+
+    def run(*arguments):
+        done = ktracectl(*arguments, bus=bus)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    program = "dd if=/dev/zero of=/dev/null bs=1 count=20000 & dd if=/dev/zero of=/dev/null bs=1 count=20000; wait"
+    what = ["-e", "syscalls", "-F", "-c", "--segment-size=256K", "-b", "8M"]
+    (recorded,) = run("--json=short", "record", *what, "--", "sh", "-c", program)
+    capture = recorded["capture"]
+    assert recorded["segments"] >= 5
+    events = run("report", "--json", capture)
+    times = [nanoseconds(one) for one in events]
+    assert len(events) >= 160_000 and recorded["lost"] == 0
+    assert times == sorted(times)
+    assert run("report", "--json", "--last", "100", capture) == events[-100:]
+    middle = events[len(events) // 2]["timestamp"]
+    assert len(run("report", "--json", "--until", middle, capture)) == sum(one["timestamp"] <= middle for one in events)
+    (summary,) = run("report", "--json", "--summary", capture)
+    assert (summary["events"], summary["segments"]) == (len(events), recorded["segments"])
+    # Each segment's own records are all there, in their order.
+    copy = folder / "copy"
+    assert ktracectl("capture", "export", capture, copy, bus=bus).returncode == 0
+    parts = [objects(path) for path in sorted(copy.glob("*.dat"))]
+    assert len(parts) == recorded["segments"]
+    assert sorted(map(json.dumps, events)) == sorted(json.dumps(one) for part in parts for one in part)
 
 
 # --- lost events
