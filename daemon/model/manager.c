@@ -15,12 +15,14 @@
 static const ManagerObserver no_observer = {};
 
 static int start_workers(Manager *manager) {
-        int r = worker_new(manager->event, &(WorkerConfig){ .name = "kt-kernel" }, &manager->kernel_worker);
+        int r = worker_new(manager->event, &(WorkerConfig){ .name = "kt-kernel", .drop_pending = true },
+                           &manager->kernel_worker);
 
         if (r >= 0)
                 r = worker_new(manager->event, &(WorkerConfig){ .name = "kt-store" }, &manager->store_worker);
         if (r >= 0)
-                r = worker_new(manager->event, &(WorkerConfig){ .name = "kt-digest", .idle = true },
+                r = worker_new(manager->event,
+                               &(WorkerConfig){ .name = "kt-digest", .idle = true, .drop_pending = true },
                                &manager->digest_worker);
         return r;
 }
@@ -160,9 +162,9 @@ static int make_id(char ret[static 17]) {
         return 0;
 }
 
-int manager_create_session(Manager *manager, const char *name, uid_t owner, const char *client, Spec *taken_spec,
+int manager_create_session(Manager *manager, const char *name, uid_t owner, const char *client, ResolvedSpec *taken,
                            Error *error, Session **ret) {
-        CLEANUP(spec_freep) Spec *spec = taken_spec;
+        CLEANUP(resolved_spec_freep) ResolvedSpec *resolved = taken;
         char id[17];
 
         if (manager->shutting_down)
@@ -198,7 +200,9 @@ int manager_create_session(Manager *manager, const char *name, uid_t owner, cons
                 free(session);
                 return -ENOMEM;
         }
-        session->spec = STEAL_PTR(spec);
+        session->spec = STEAL_PTR(resolved->spec);
+        session->selection = resolved->selection;
+        resolved->selection = (EventSelection){};
         LIST_INSERT_HEAD(&manager->sessions, session, sessions);
         *ret = session;
         if (manager->observer->session_new)

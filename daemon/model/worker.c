@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 
 #include "model/worker.h"
@@ -17,6 +18,8 @@ struct Worker {
         pthread_t thread;
         bool started;
         bool idle;
+        bool drop_pending;
+        atomic_bool ending;
         char name[16];
         MailboxItem stop; /* posted to end the thread */
 };
@@ -46,7 +49,8 @@ static void *worker_thread(void *argument) {
 
                 Job *job = (Job *) item;
 
-                job->run(job);
+                if (!worker->drop_pending || !atomic_load(&worker->ending))
+                        job->run(job);
                 mailbox_post(worker->results, &job->item);
         }
 }
@@ -83,6 +87,7 @@ int worker_new(sd_event *event, const WorkerConfig *config, Worker **ret) {
         if (!worker)
                 return -ENOMEM;
         worker->idle = config->idle;
+        worker->drop_pending = config->drop_pending;
         (void) snprintf(worker->name, sizeof(worker->name), "%s", config->name);
 
         int r = mailbox_new(&worker->jobs);
@@ -106,6 +111,7 @@ void worker_free(Worker *worker) {
         if (!worker)
                 return;
         if (worker->started) {
+                atomic_store(&worker->ending, true);
                 mailbox_post(worker->jobs, &worker->stop);
                 (void) pthread_join(worker->thread, NULL);
         }

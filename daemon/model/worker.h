@@ -27,8 +27,9 @@ struct Job {
 };
 
 typedef struct WorkerConfig {
-        const char *name; /* of the thread, at most 15 characters */
-        bool idle;        /* SCHED_IDLE and idle I/O priority */
+        const char *name;  /* of the thread, at most 15 characters */
+        bool idle;         /* SCHED_IDLE and idle I/O priority */
+        bool drop_pending; /* jobs that wait when it ends are freed, not run */
 } WorkerConfig;
 
 int worker_new(sd_event *event, const WorkerConfig *config, Worker **ret);
