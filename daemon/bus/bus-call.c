@@ -19,7 +19,7 @@
  * keeps its message, with up to 16 descriptors and 32 MiB on the system bus, and many of them wait for a
  * thread that needs milliseconds for each. */
 #define CALLS_PER_USER_MAX 64U
-#define CALLS_UNKNOWN_MAX 128U
+#define CALLS_UNKNOWN_MAX 64U
 
 void bus_call_free(BusCall *call) {
         if (!call)
@@ -30,6 +30,7 @@ void bus_call_free(BusCall *call) {
         free(call->target);
         strv_free(call->details);
         spec_free(call->spec);
+        resolved_spec_free(call->resolved);
         error_clear(&call->failure);
         free(call);
 }
