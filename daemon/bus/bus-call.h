@@ -61,6 +61,7 @@ struct BusCall {
         /* Arguments, by method; strings and descriptors live with the message. */
         const char *text;
         Spec *spec;
+        ResolvedSpec *resolved; /* once the model has looked at the spec */
         uint32_t number;
         int fd;
         CaptureFilter filter;

@@ -121,7 +121,7 @@ static void on_resolved(int r, const Error *error, void *result, void *userdata)
         call->powers = spec_powers(resolved->spec);
         r = add_details(call, resolved);
         /* What is authorized is what the session gets, whatever becomes of the profile meanwhile. */
-        call->spec = STEAL_PTR(resolved->spec);
+        call->resolved = STEAL_PTR(*(ResolvedSpec **) result);
         if (r < 0) {
                 bus_call_fail(call, r, NULL);
                 return;
@@ -140,7 +140,7 @@ static Session *call_create(BusCall *call) {
         Session *session;
         int r;
 
-        r = manager_create_session(call->bus->manager, call->text, call->uid, call->sender, STEAL_PTR(call->spec),
+        r = manager_create_session(call->bus->manager, call->text, call->uid, call->sender, STEAL_PTR(call->resolved),
                                    &error, &session);
         if (r < 0) {
                 bus_call_fail(call, r, &error);

@@ -142,7 +142,7 @@ static void digest_done(Job *base) {
                 SegmentInfo *segment = find_segment(capture, job->number);
 
                 if (segment && job->r >= 0)
-                        (void) strcpy(segment->sha256, job->digest);
+                        memcpy(segment->sha256, job->digest, sizeof(segment->sha256));
                 capture->n_digests_pending--;
                 if (capture->n_digests_pending == 0 && capture->metadata->state != CAPTURE_ACTIVE)
                         write_metadata(capture);

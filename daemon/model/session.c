@@ -125,6 +125,7 @@ void session_free(Session *session) {
         free(session->run_capture_id);
         closep(&session->run_dir_fd);
         error_clear(&session->run_error);
+        event_selection_clear(&session->selection);
         spec_free(session->spec);
         free(session->losses);
         free(session->end_reason);

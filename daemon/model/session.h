@@ -29,8 +29,9 @@ struct Session {
         char *id;   /* 16 hexadecimal digits; also names the kernel instance when it is the source's first */
         char *name; /* unique among the sessions of one owner */
         uid_t owner;
-        char *client; /* who made it, as the bus layer calls it; for attached sessions */
-        Spec *spec;   /* merged with its profile and validated */
+        char *client;             /* who made it, as the bus layer calls it; for attached sessions */
+        EventSelection selection; /* what the spec meant when it was authorized */
+        Spec *spec;               /* merged with its profile and validated */
         SessionState state;
         char *reason;                       /* why it stopped or failed; NULL when it never ran */
         uint64_t created, started, stopped; /* CLOCK_REALTIME, usec; 0: not yet */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/parse.h"
-#include "kernel/catalog.h"
 #include "model/manager.h"
 #include "model/session-run.h"
 #include "model/source.h"
@@ -42,6 +41,7 @@ typedef struct SetupJob {
         Job job;
         Source *source;
         char *name;
+        const EventSelection *selection; /* of the first sharer, which is not freed while it starts */
         Spec *spec;
         int r;
         Error error;
@@ -63,19 +63,15 @@ static void setup_job_free(MailboxItem *item) {
 
 static void setup_run(Job *base) {
         SetupJob *job = (SetupJob *) base;
-        CLEANUP(event_selection_clear) EventSelection selection = {};
 
-        /* Modules may have come and gone since the spec was resolved. */
-        job->r = catalog_resolve(job->spec, &job->error, &selection);
+        job->r = instance_create(job->name, &job->error, &job->instance);
         if (job->r >= 0)
-                job->r = instance_create(job->name, &job->error, &job->instance);
-        if (job->r >= 0)
-                job->r = instance_configure(job->instance, job->spec, &selection, &job->error);
+                job->r = instance_configure(job->instance, job->spec, job->selection, &job->error);
         if (job->r >= 0)
                 job->r = pump_new(
                         &(PumpConfig){
                                 .instance = job->instance,
-                                .systems = selection.systems,
+                                .systems = job->selection->systems,
                                 .symbols = job->spec->symbols,
                         },
                         &job->error, &job->pump);
@@ -287,6 +283,7 @@ int source_new(Manager *manager, Session *session, char *key, Error *error, Sour
                         .job = { .item = { .free = setup_job_free }, .run = setup_run, .done = setup_done },
                         .source = source,
                         .name = strdup(session->id),
+                        .selection = &session->selection,
                 };
         if (!job || !job->name || !source->name || spec_copy(session->spec, &job->spec) < 0) {
                 if (job)
