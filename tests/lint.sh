@@ -39,7 +39,8 @@ compiled_files() {
 }
 
 check_clang_tidy() {
-        compiled_files | xargs -P "$jobs" -n 2 clang-tidy --quiet -p "$build"
+        # What it says of suppressed warnings in system headers is noise; its status is what counts.
+        compiled_files | xargs -P "$jobs" -n 2 clang-tidy --quiet -p "$build" 2> >(grep -v 'warnings\? generated' >&2)
 }
 
 check_cppcheck() {
