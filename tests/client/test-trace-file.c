@@ -61,7 +61,7 @@ typedef struct Places {
 
 /* Version 7: one event format section, a buffer with two CPUs, the second one's number is 5. */
 static Places make_v7(Image *image, const char *clock) {
-        Places places;
+        Places places = { 0 };
         size_t first, header, buffer;
         char text[64];
 
