@@ -180,12 +180,15 @@ def test_instance_in_file(files, dat):
     """A buffer of a trace instance: its records come in between, with its name."""
     path = files.folder / "instance.dat"
     path.write_bytes(add_instance(dat.read_bytes(), b"web"))
-    plain, both = lines(dat), lines(path)
-    assert [line for line in both if not line.startswith("web: ")] == plain
-    assert [line[len("web: ") :] for line in both if line.startswith("web: ")] == plain
-    named = [record for record in objects(path) if "instance" in record]
-    assert len(named) == len(plain)
-    assert {record["instance"] for record in named} == {"web"}
+    assert any(line.startswith("web: ") for line in lines(path))
+
+    def without_comm(one):  # a record tells names for those behind it, which are other ones here
+        return {key: value for key, value in one.items() if key not in ("comm", "instance")}
+
+    plain, both = [without_comm(one) for one in objects(dat)], objects(path)
+    assert [without_comm(one) for one in both if "instance" not in one] == plain
+    assert [without_comm(one) for one in both if one.get("instance") == "web"] == plain
+    assert len(both) == 2 * len(plain)
 
 
 def add_instance(data, name):
@@ -490,7 +493,6 @@ def test_damaged(files, dat, form):
     data = files.convert(dat, f"damage{form}", *options).read_bytes() if options else dat.read_bytes()
     chance = random.Random(form)
     path = files.folder / "damaged.dat"
-    statuses = collections.Counter()
     for start, end in ((10, 2000), (10, len(data)), (len(data) - 400_000, len(data)), (len(data) - 2000, len(data))):
         for _ in range(5):
             damaged = bytearray(data)
@@ -501,8 +503,8 @@ def test_damaged(files, dat, form):
             assert done.returncode in (0, 1), (done.returncode, done.stderr)
             if done.returncode == 1:
                 assert re.fullmatch(rf"Failed to report {path}: .+\n", done.stderr), done.stderr
-            statuses[done.returncode] += 1
-    assert statuses[1] > 0
+    path.write_bytes(data[:16] + b"\xff" * 400 + data[416:])
+    refused(path, "damaged|truncated")
 
 
 def test_options_in_a_loop(files, dat):
