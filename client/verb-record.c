@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/bus-capture.h"
@@ -26,6 +25,7 @@
 #include "client/verb.h"
 #include "core/json-text.h"
 #include "core/parse.h"
+#include "ktraced/clock.h"
 
 #define UPDATE_INTERVAL (1000ULL * 1000)
 
@@ -69,13 +69,6 @@ static void recording_clear(Recording *recording) {
         free(recording->session);
 }
 
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
-
 /* What happens while the loop runs. */
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
@@ -116,7 +109,7 @@ static void clear_progress(Recording *recording) {
 
 static void show_progress(Recording *recording) {
         const SessionStatus *status = &recording->status;
-        uint64_t seconds = (now_usec() - recording->started) / 1000000;
+        uint64_t seconds = (clock_usec(CLOCK_MONOTONIC) - recording->started) / 1000000;
         char bytes[32];
 
         if (seconds == 0 || recording->globals->quiet || recording->globals->json != JSON_OFF ||
@@ -215,7 +208,7 @@ static int start(Recording *recording) {
         bus_client_end_agent(recording->client);
         if (r < 0)
                 return verb_failed(&error, "start recording");
-        recording->started = now_usec();
+        recording->started = clock_usec(CLOCK_MONOTONIC);
         if (recording->output_path) {
                 r = output_file_keep(&recording->output, &error);
                 if (r < 0)
@@ -269,7 +262,7 @@ static void print_reason(Recording *recording) {
 static void stop(Recording *recording) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
 
-        recording->ended = now_usec();
+        recording->ended = clock_usec(CLOCK_MONOTONIC);
         if (bus_session_stop(recording->client, recording->session, &error) < 0 ||
             bus_session_get_status(recording->client, recording->session, &error, &recording->status) < 0 ||
             (strcmp(recording->status.capture, "/") != 0 &&

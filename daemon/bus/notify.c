@@ -4,7 +4,8 @@
 
 #include <inttypes.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
+
+#include "ktraced/clock.h"
 
 static void notify_with_status(const char *state, const Manager *manager) {
         const Session *session;
@@ -28,12 +29,9 @@ void notify_status(const Manager *manager) {
 }
 
 void notify_reloading(void) {
-        struct timespec now;
-
         /* Later versions of systemd than 252 pair the message with their request by this time. */
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
         (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloading",
-                          (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000);
+                          clock_usec(CLOCK_MONOTONIC));
 }
 
 void notify_stopping(void) {

@@ -7,6 +7,7 @@
 #include "capture/pump-private.h"
 #include "core/strv.h"
 #include "kernel/formats.h"
+#include "ktraced/clock.h"
 
 /* Between two looks at the kernel's table of command names, usec. */
 #define COMMS_INTERVAL_MIN UINT64_C(1000000)
@@ -112,11 +113,11 @@ void pump_read_comms(Pump *pump) {
                 pump->comms_interval = COMMS_INTERVAL_MIN;
         else if (pump->comms_interval < COMMS_INTERVAL_MAX)
                 pump->comms_interval *= 2;
-        pump->comms_read = pump_now();
+        pump->comms_read = clock_usec(CLOCK_MONOTONIC);
 }
 
 void pump_read_comms_if_due(Pump *pump) {
-        if (pump->comms_read == 0 || pump_now() - pump->comms_read >= pump->comms_interval)
+        if (pump->comms_read == 0 || clock_usec(CLOCK_MONOTONIC) - pump->comms_read >= pump->comms_interval)
                 pump_read_comms(pump);
 }
 

@@ -92,7 +92,6 @@ void pump_post(Pump *pump, PumpReport *report);                     /* does noth
 /* pump-thread.c */
 void *pump_thread(void *userdata);
 void *pump_closer_thread(void *userdata);
-uint64_t pump_now(void); /* CLOCK_MONOTONIC, usec */
 /* The second pipe, which is needed from the second sink on. */
 int pump_open_copy(Pump *pump);
 

@@ -7,6 +7,7 @@
 #include "capture/pump-private.h"
 #include "core/strv.h"
 #include "kernel/formats.h"
+#include "ktraced/clock.h"
 
 /* A disk that closes segments more slowly than they are filled must hold the pump up at some point. */
 #define CLOSING_MAX 8U
@@ -196,7 +197,7 @@ int pump_rotate_sink(Pump *pump, PumpSink *sink, bool answer, Error *error) {
 }
 
 void pump_rotate_old(Pump *pump) {
-        uint64_t now = pump_now();
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
         bool flushed = false;
         PumpSink *sink;
 

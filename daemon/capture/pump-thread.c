@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "capture/pump-private.h"
+#include "ktraced/clock.h"
 
 #define CHECKPOINT_INTERVAL UINT64_C(1000000) /* usec */
 
@@ -29,13 +29,6 @@ typedef struct PumpLoop {
         uint64_t polls_paused_until;
         bool more; /* the last round left full pages behind */
 } PumpLoop;
-
-uint64_t pump_now(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
 
 void *pump_closer_thread(void *userdata) {
         Pump *pump = userdata;
@@ -152,7 +145,8 @@ static void tear_down(Pump *pump) {
 /* One batch from each CPU that has something, in turn, so that no buffer waits for another to be emptied. */
 static void drain_round(Pump *pump, PumpLoop *loop) {
         uint64_t most = 0, buffer = instance_buffer_size(pump->instance);
-        bool timed = pump_now() >= loop->next_drain, all = timed || loop->more, moved = false, ready = false;
+        bool timed = clock_usec(CLOCK_MONOTONIC) >= loop->next_drain, all = timed || loop->more, moved = false,
+             ready = false;
 
         loop->more = false;
         for (size_t i = 0; i < pump->n_cpus && pump->n_active > 0; i++) {
@@ -173,7 +167,7 @@ static void drain_round(Pump *pump, PumpLoop *loop) {
         }
 
         if (ready && !moved)
-                loop->polls_paused_until = pump_now() + POLL_PAUSE;
+                loop->polls_paused_until = clock_usec(CLOCK_MONOTONIC) + POLL_PAUSE;
         if (timed) {
                 /* A whole batch may be only the beginning of a buffer that is full. */
                 bool late = !ready && (most >= buffer / 2 || most == pump->pipe_size);
@@ -183,7 +177,7 @@ static void drain_round(Pump *pump, PumpLoop *loop) {
                         loop->drain_interval = DRAIN_INTERVAL_MIN;
                 if (loop->drain_interval > DRAIN_INTERVAL_MAX)
                         loop->drain_interval = DRAIN_INTERVAL_MAX;
-                loop->next_drain = pump_now() + loop->drain_interval;
+                loop->next_drain = clock_usec(CLOCK_MONOTONIC) + loop->drain_interval;
         }
 }
 
@@ -211,7 +205,7 @@ static void take_messages(Pump *pump) {
 }
 
 static void run_once(Pump *pump, PumpLoop *loop) {
-        uint64_t now = pump_now();
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
         bool poll_cpus = pump->n_active > 0 && now >= loop->polls_paused_until && pump_closer_has_room(pump);
 
         for (size_t i = 0; i < 2 + pump->n_cpus; i++)
@@ -224,9 +218,9 @@ static void run_once(Pump *pump, PumpLoop *loop) {
                 pump_rotate_old(pump);
         }
         pump_reap(pump);
-        if (pump_now() >= loop->next_checkpoint) {
+        if (clock_usec(CLOCK_MONOTONIC) >= loop->next_checkpoint) {
                 pump_checkpoint(pump);
-                loop->next_checkpoint = pump_now() + CHECKPOINT_INTERVAL;
+                loop->next_checkpoint = clock_usec(CLOCK_MONOTONIC) + CHECKPOINT_INTERVAL;
         }
 }
 

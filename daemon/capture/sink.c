@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "capture/store.h"
 #include "core/strv.h"
+#include "ktraced/clock.h"
 
 #define TEMPORARY_SUFFIX ".tmp"
 
@@ -32,13 +32,6 @@ struct Sink {
         uint64_t bytes_closed;  /* size of the segments that are kept */
         uint64_t bytes_closing; /* of pages in those that are being closed */
 };
-
-static uint64_t clock_usec(clockid_t clock) {
-        struct timespec ts;
-
-        (void) clock_gettime(clock, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
 
 void closing_segment_free(ClosingSegment *closing) {
         if (!closing)
