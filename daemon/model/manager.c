@@ -242,9 +242,6 @@ int manager_find_capture(Manager *manager, const char *id, Error *error, Capture
         return 0;
 }
 
-static void ignore_done(int r, const Error *error, void *result, void *userdata) {
-}
-
 static Session *find_attached(Manager *manager, const char *client) {
         Session *session;
 
@@ -261,7 +258,7 @@ void manager_client_gone(Manager *manager, const char *client) {
         /* Removing may free any session at once, so the search begins anew each time; it ends because
          * what is found is either freed or marked as being removed. */
         while ((session = find_attached(manager, client)))
-                session_remove(session, "client-left", ignore_done, NULL);
+                session_remove(session, "client-left", model_done_ignore, NULL);
 }
 
 /* Shutting down */

@@ -22,3 +22,7 @@ LIST_HEAD(SourceList, Source);
  * function that began it returns. `r` is 0 or -errno with `error` filled. `result` is borrowed for the
  * call; what it is stands beside the operation. */
 typedef void (*ModelDone)(int r, const Error *error, void *result, void *userdata);
+
+/* For those who need no answer. */
+static inline void model_done_ignore(int r, const Error *error, void *result, void *userdata) {
+}

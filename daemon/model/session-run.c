@@ -333,13 +333,10 @@ void session_run(Session *session) {
 
 /* While it runs */
 
-static void ignore_done(int r, const Error *error, void *result, void *userdata) {
-}
-
 static int on_duration(sd_event_source *source, uint64_t usec, void *userdata) {
         Session *session = userdata;
 
-        session_stop(session, "duration", ignore_done, NULL);
+        session_stop(session, "duration", model_done_ignore, NULL);
         return 0;
 }
 
