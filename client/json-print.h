@@ -6,11 +6,6 @@
 #include <json-c/json.h>
 
 #include "client/options.h"
-#include "ktraced/cleanup.h"
-
-static inline void json_putp(struct json_object **object) {
-        (void) json_object_put(*object);
-}
 
 /* With JSON_OFF like JSON_PRETTY. */
 void json_print(const Globals *globals, struct json_object *object);

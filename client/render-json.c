@@ -8,6 +8,7 @@
 #include "client/json-print.h"
 #include "client/render-json.h"
 #include "client/render-text.h"
+#include "core/json-text.h"
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
@@ -126,12 +127,12 @@ static int field_new(const DecoderRecord *record, const struct tep_format_field 
 }
 
 static int fields_new(const DecoderRecord *record, struct json_object **ret) {
-        CLEANUP(json_putp) struct json_object *fields = json_object_new_object();
+        CLEANUP_JSON struct json_object *fields = json_object_new_object();
 
         if (!fields)
                 return -ENOMEM;
         for (struct tep_format_field *field = record->event->format.fields; field; field = field->next) {
-                CLEANUP(json_putp) struct json_object *value = NULL;
+                CLEANUP_JSON struct json_object *value = NULL;
                 CLEANUP_FREE char *escaped = NULL;
                 size_t length;
                 int r;
@@ -162,7 +163,7 @@ static int add_place(struct json_object *object, const DecoderRecord *record, bo
 }
 
 int render_json_lost(RenderJson *render, const DecoderRecord *record, bool has_time) {
-        CLEANUP(json_putp) struct json_object *object = json_object_new_object();
+        CLEANUP_JSON struct json_object *object = json_object_new_object();
         int r;
 
         if (!object)
@@ -198,7 +199,7 @@ static int add_event(struct json_object *object, const DecoderRecord *record) {
 }
 
 int render_json_record(RenderJson *render, const DecoderRecord *record, bool has_time) {
-        CLEANUP(json_putp) struct json_object *object = json_object_new_object();
+        CLEANUP_JSON struct json_object *object = json_object_new_object();
         const char *info;
         size_t n;
         int r;

@@ -10,6 +10,7 @@
 #include "client/json-print.h"
 #include "client/render-json.h"
 #include "client/summary.h"
+#include "core/json-text.h"
 #include "core/parse.h"
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
@@ -224,7 +225,7 @@ typedef enum Kind {
 } Kind;
 
 static int count_to_json(const Summary *summary, const Count *count, Kind kind, struct json_object *array) {
-        CLEANUP(json_putp) struct json_object *object = json_object_new_object();
+        CLEANUP_JSON struct json_object *object = json_object_new_object();
         int r = object ? 0 : -ENOMEM;
 
         if (r >= 0 && kind != KIND_EVENT)
@@ -239,7 +240,7 @@ static int count_to_json(const Summary *summary, const Count *count, Kind kind, 
 
 static int add_table(struct json_object *object, const char *key, const Summary *summary, Kind kind, Count **counts,
                      size_t n) {
-        CLEANUP(json_putp) struct json_object *array = json_object_new_array();
+        CLEANUP_JSON struct json_object *array = json_object_new_array();
         int r = array ? 0 : -ENOMEM;
 
         for (size_t i = 0; r >= 0 && i < n; i++)
@@ -260,7 +261,7 @@ static void tables_clear(Tables *tables) {
 }
 
 static int print_json(const Summary *summary, const SummaryPrint *how, const Tables *tables, FILE *out) {
-        CLEANUP(json_putp) struct json_object *object = json_object_new_object();
+        CLEANUP_JSON struct json_object *object = json_object_new_object();
         char start[TIMESTAMP_LENGTH], end[TIMESTAMP_LENGTH];
         const Count all = { .events = summary->n_events, .lost = summary->lost, .lost_more = summary->lost_more };
         int r = object ? 0 : -ENOMEM;
