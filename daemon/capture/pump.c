@@ -142,7 +142,7 @@ static void pump_release(Pump *pump) {
         pump_report_free(pump->finished);
         closing_segment_free(pump->last_job);
         error_clear(&pump->setup_error);
-        trace_formats_unref(pump->formats);
+        trace_formats_free(pump->formats);
         comm_map_free(pump->comms);
         strv_free(pump->systems);
         free(pump->fds);

@@ -48,8 +48,6 @@ static int set_name(CommMap *map, pid_t pid, const char *comm, size_t length) {
         struct lh_entry *entry = lh_table_lookup_entry(map->table, key_of(pid));
         CLEANUP_FREE char *copy = NULL;
 
-        if (pid < 0 || length == 0 || memchr(comm, '\n', length))
-                return -EINVAL;
         /* Nearly always the name is the one that is there. */
         if (entry && strlen(lh_entry_v(entry)) == length && memcmp(lh_entry_v(entry), comm, length) == 0)
                 return 0;
@@ -65,10 +63,6 @@ static int set_name(CommMap *map, pid_t pid, const char *comm, size_t length) {
                 return -ENOMEM;
         copy = NULL;
         return 0;
-}
-
-int comm_map_set(CommMap *map, pid_t pid, const char *comm) {
-        return set_name(map, pid, comm, strlen(comm));
 }
 
 int comm_map_add_text(CommMap *map, const char *text) {

@@ -16,10 +16,9 @@ typedef struct CommMap CommMap;
 int comm_map_new(CommMap **ret);
 void comm_map_free(CommMap *map);
 DEFINE_POINTER_CLEANUP(CommMap, comm_map_free);
-/* A later name replaces an earlier one. At most COMM_MAP_MAX entries are kept; more is -ENOSPC. */
+/* Adds all lines "pid comm" of saved_cmdlines; lines of another form are passed over. A later name replaces an
+ * earlier one. At most COMM_MAP_MAX entries are kept; more is -ENOSPC. */
 #define COMM_MAP_MAX 65536U
-int comm_map_set(CommMap *map, pid_t pid, const char *comm);
-/* Adds all lines "pid comm" of saved_cmdlines; lines of another form are passed over. */
 int comm_map_add_text(CommMap *map, const char *text);
 size_t comm_map_size(const CommMap *map);
 /* The form of saved_cmdlines, by pid. */

@@ -26,17 +26,6 @@ bool strv_contains(char *const *strv, const char *s) {
         return false;
 }
 
-bool strv_equal(char *const *a, char *const *b) {
-        size_t n = strv_length(a);
-
-        if (n != strv_length(b))
-                return false;
-        for (size_t i = 0; i < n; i++)
-                if (strcmp(a[i], b[i]) != 0)
-                        return false;
-        return true;
-}
-
 /* The array grows by one at a time: realloc() makes that cheap, and no capacity need be known of an array
  * that came from elsewhere. */
 static int append_piece(char ***strv, size_t n, const char *s, size_t length) {

@@ -15,7 +15,6 @@ DEFINE_POINTER_CLEANUP(char *, strv_free);
 
 size_t strv_length(char *const *strv);
 bool strv_contains(char *const *strv, const char *s);
-bool strv_equal(char *const *a, char *const *b);
 
 /* Appends a copy of `s`; *strv may move. Returns 0 or -ENOMEM, *strv then unchanged. */
 int strv_append(char ***strv, const char *s);

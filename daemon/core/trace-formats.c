@@ -11,15 +11,8 @@ int trace_formats_new(TraceFormats **ret) {
 
         if (!formats)
                 return -ENOMEM;
-        formats->n_refs = 1;
         *ret = formats;
         return 0;
-}
-
-TraceFormats *trace_formats_ref(TraceFormats *formats) {
-        if (formats)
-                (void) __atomic_add_fetch(&formats->n_refs, 1, __ATOMIC_RELAXED);
-        return formats;
 }
 
 static void free_texts(TraceText *texts, size_t n) {
@@ -28,8 +21,8 @@ static void free_texts(TraceText *texts, size_t n) {
         free(texts);
 }
 
-void trace_formats_unref(TraceFormats *formats) {
-        if (!formats || __atomic_sub_fetch(&formats->n_refs, 1, __ATOMIC_ACQ_REL) > 0)
+void trace_formats_free(TraceFormats *formats) {
+        if (!formats)
                 return;
         free(formats->header_page.data);
         free(formats->header_event.data);

@@ -4,7 +4,7 @@
 /*
  * TraceFormats: the texts of the running kernel that a reader needs to decode its pages, as they stand
  * in the head of a trace.dat file. Plain data, read by kernel/formats.h, written by capture/segment.h;
- * immutable once collected, so that threads may share it by reference count.
+ * immutable once collected.
  */
 
 #include <stddef.h>
@@ -24,7 +24,6 @@ typedef struct TraceSystemFormats {
 } TraceSystemFormats;
 
 typedef struct TraceFormats {
-        unsigned n_refs;
         TraceText header_page;
         TraceText header_event;
         TraceText *ftrace; /* the formats of the system "ftrace" */
@@ -36,10 +35,9 @@ typedef struct TraceFormats {
         uint32_t page_size; /* of a ring buffer page (sub-buffer), from header_page */
 } TraceFormats;
 
-int trace_formats_new(TraceFormats **ret); /* one reference, everything empty */
-TraceFormats *trace_formats_ref(TraceFormats *formats);
-void trace_formats_unref(TraceFormats *formats);
-DEFINE_POINTER_CLEANUP(TraceFormats, trace_formats_unref);
+int trace_formats_new(TraceFormats **ret); /* everything empty */
+void trace_formats_free(TraceFormats *formats);
+DEFINE_POINTER_CLEANUP(TraceFormats, trace_formats_free);
 
 /* commit field's offset + its size + the data's size: the page size that header_page describes. */
 int trace_formats_parse_page_size(const char *header_page, uint32_t *ret);

@@ -91,7 +91,7 @@ static int read_symbols(TraceText *ret) {
 }
 
 int formats_collect(char *const *systems, bool symbols, Error *error, TraceFormats **ret) {
-        CLEANUP(trace_formats_unrefp) TraceFormats *formats = NULL;
+        CLEANUP(trace_formats_freep) TraceFormats *formats = NULL;
         int r;
 
         r = trace_formats_new(&formats);

@@ -234,17 +234,3 @@ int process_list_tasks(pid_t pid, bool children, Error *error, pid_t **ret, size
         *ret = STEAL_PTR(tasks.pids);
         return 0;
 }
-
-int process_comm(pid_t pid, char **ret) {
-        char path[PROC_PATH_SIZE];
-        CLEANUP_FREE char *text = NULL;
-        int r;
-
-        (void) snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-        r = kernel_text_read(path, &text);
-        if (r < 0)
-                return r == -ENOENT ? -ESRCH : r;
-        text[strcspn(text, "\n")] = '\0';
-        *ret = STEAL_PTR(text);
-        return 0;
-}

@@ -18,5 +18,3 @@ int process_from_pidfd(int pidfd, Error *error, pid_t *ret);
 /* The threads of a process, and with `children` those of all its descendants, at this moment. The caller
  * frees *ret. ERROR_NO_SUCH_PROCESS. */
 int process_list_tasks(pid_t pid, bool children, Error *error, pid_t **ret, size_t *ret_n);
-/* The command name of a task, without the newline. */
-int process_comm(pid_t pid, char **ret);

@@ -89,7 +89,7 @@ static int clean_up(void **state) {
         Fixture *fixture = *state;
 
         remove_tree(fixture->tree);
-        trace_formats_unref(fixture->formats);
+        trace_formats_free(fixture->formats);
         free(fixture->pages);
         free(fixture);
         return 0;

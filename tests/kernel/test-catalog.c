@@ -208,7 +208,7 @@ static void lists_clocks_tracers_and_options(void **state) {
 
 static void collects_formats(void **state) {
         const char *systems[] = { "sched", "ftrace", NULL };
-        CLEANUP(trace_formats_unrefp) TraceFormats *formats = NULL;
+        CLEANUP(trace_formats_freep) TraceFormats *formats = NULL;
         CLEANUP_FREE char *comms = NULL;
         bool found = false;
 
@@ -228,7 +228,7 @@ static void collects_formats(void **state) {
 }
 
 static void collects_symbols_when_asked(void **state) {
-        CLEANUP(trace_formats_unrefp) TraceFormats *formats = NULL;
+        CLEANUP(trace_formats_freep) TraceFormats *formats = NULL;
 
         assert_int_equal(formats_collect(NULL, true, NULL, &formats), 0);
         assert_true(formats->kallsyms.size > 0);

@@ -134,18 +134,6 @@ static void tells_that_there_is_no_such_process(void **state) {
         }
 }
 
-static void reads_command_names(void **state) {
-        CLEANUP_FREE char *comm = NULL;
-        char old[16];
-
-        assert_int_equal(prctl(PR_GET_NAME, old), 0);
-        assert_int_equal(prctl(PR_SET_NAME, "a (b) c"), 0);
-        assert_int_equal(process_comm(getpid(), &comm), 0);
-        assert_string_equal(comm, "a (b) c");
-        assert_int_equal(prctl(PR_SET_NAME, old), 0);
-        assert_int_equal(process_comm(4194304, &comm), -ESRCH);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(finds_the_process_of_a_pidfd),
@@ -153,7 +141,6 @@ int main(void) {
                 cmocka_unit_test(refuses_descriptors_that_are_no_pidfd),
                 cmocka_unit_test(lists_threads_and_descendants),
                 cmocka_unit_test(tells_that_there_is_no_such_process),
-                cmocka_unit_test(reads_command_names),
         };
 
         return kernel_test_run("process", tests, ELEMENTSOF(tests));

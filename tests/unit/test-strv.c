@@ -11,8 +11,7 @@ static void test_null_is_empty(void **state) {
         strv_sort(NULL);
         assert_int_equal(strv_length(NULL), 0);
         assert_false(strv_contains(NULL, "a"));
-        assert_true(strv_equal(NULL, NULL));
-        assert_true(strv_equal(NULL, empty));
+        assert_int_equal(strv_length(empty), 0);
 }
 
 static void test_append(void **state) {
@@ -35,20 +34,14 @@ static void test_copy(void **state) {
         CLEANUP(strv_freep) char **copy = NULL, **of_null = NULL;
 
         assert_int_equal(strv_copy(original, &copy), 0);
-        assert_true(strv_equal(original, copy));
-        assert_ptr_not_equal(copy[0], original[0]);
-        assert_int_equal(strv_append(&copy, "d"), 0);
-        assert_false(strv_equal(original, copy));
+        assert_int_equal(strv_length(copy), 3);
+        for (size_t i = 0; i < 3; i++) {
+                assert_string_equal(copy[i], original[i]);
+                assert_ptr_not_equal(copy[i], original[i]);
+        }
         assert_int_equal(strv_copy(NULL, &of_null), 0);
         assert_non_null(of_null);
         assert_null(of_null[0]);
-}
-
-static void test_equal_looks_at_order_and_content(void **state) {
-        char *a[] = { (char *) "x", (char *) "y", NULL }, *b[] = { (char *) "y", (char *) "x", NULL };
-
-        assert_false(strv_equal(a, b));
-        assert_true(strv_equal(a, a));
 }
 
 static void test_join(void **state) {
@@ -89,10 +82,8 @@ static void test_sort(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_null_is_empty), cmocka_unit_test(test_append),
-                cmocka_unit_test(test_copy),          cmocka_unit_test(test_equal_looks_at_order_and_content),
-                cmocka_unit_test(test_join),          cmocka_unit_test(test_split),
-                cmocka_unit_test(test_sort),
+                cmocka_unit_test(test_null_is_empty), cmocka_unit_test(test_append), cmocka_unit_test(test_copy),
+                cmocka_unit_test(test_join),          cmocka_unit_test(test_split),  cmocka_unit_test(test_sort),
         };
 
         return cmocka_run_group_tests_name("strv", tests, NULL, NULL);

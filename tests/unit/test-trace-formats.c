@@ -42,11 +42,12 @@ static void test_bad_page_size(void **state) {
 }
 
 /* The leak checker of the sanitizer build tells whether all of it is freed, and once. */
-static void test_references(void **state) {
+static void test_life(void **state) {
         TraceFormats *formats = NULL;
 
         assert_int_equal(trace_formats_new(&formats), 0);
-        assert_int_equal(formats->n_refs, 1);
+        assert_null(formats->ftrace);
+        assert_int_equal(formats->n_systems, 0);
         formats->ftrace = calloc(2, sizeof(TraceText));
         formats->n_ftrace = 2;
         formats->ftrace[0].data = strdup("name: function\n");
@@ -55,20 +56,15 @@ static void test_references(void **state) {
         formats->systems[0].system = strdup("sched");
         formats->kallsyms.data = strdup("");
 
-        assert_ptr_equal(trace_formats_ref(formats), formats);
-        assert_int_equal(formats->n_refs, 2);
-        trace_formats_unref(formats);
-        assert_int_equal(formats->n_refs, 1);
-        trace_formats_unref(formats);
-        trace_formats_unref(NULL);
-        assert_null(trace_formats_ref(NULL));
+        trace_formats_free(formats);
+        trace_formats_free(NULL);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_page_size),
                 cmocka_unit_test(test_bad_page_size),
-                cmocka_unit_test(test_references),
+                cmocka_unit_test(test_life),
         };
 
         return cmocka_run_group_tests_name("trace-formats", tests, NULL, NULL);
