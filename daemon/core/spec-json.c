@@ -117,19 +117,6 @@ int spec_set_member_from_json(Spec *spec, const char *name, struct json_object *
         return spec_set(spec, key, &reading.value, error);
 }
 
-int spec_set_from_json(Spec *spec, struct json_object *object, bool (*skip)(const char *key), Error *error) {
-        json_object_object_foreach(object, key, member) {
-                int r;
-
-                if (skip && skip(key))
-                        continue;
-                r = spec_set_member_from_json(spec, key, member, error);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 static int add_strings(struct json_object *object, const char *key, char *const *strings) {
         struct json_object *array = json_object_new_array();
         int r = json_text_add(object, key, array);

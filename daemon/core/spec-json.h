@@ -9,11 +9,7 @@
 
 #include "core/spec.h"
 
-/* Sets `spec` from the members of `object`; keys for which `skip` (may be NULL) returns true are left to
- * the caller. Keys that only the bus can carry are refused. */
-int spec_set_from_json(Spec *spec, struct json_object *object, bool (*skip)(const char *key), Error *error);
-
-/* Sets the one key `name` from `member` (NULL is JSON's null). */
+/* Sets the one key `name` from `member` (NULL is JSON's null). A key that only the bus can carry is refused. */
 int spec_set_member_from_json(Spec *spec, const char *name, struct json_object *member, Error *error);
 
 /* All keys that were given, without descriptors: pidfds and output appear as how many there are. The
