@@ -11,7 +11,7 @@
 
 #include "ktraced/cleanup.h"
 
-static void unblock_signals(void) {
+static int mask_signals(int how) {
         sigset_t set;
 
         sigemptyset(&set);
@@ -19,7 +19,11 @@ static void unblock_signals(void) {
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGHUP);
         sigaddset(&set, SIGCHLD);
-        (void) sigprocmask(SIG_UNBLOCK, &set, NULL);
+        return sigprocmask(how, &set, NULL) < 0 ? -errno : 0;
+}
+
+int exec_child_block_signals(void) {
+        return mask_signals(SIG_BLOCK);
 }
 
 int exec_child_fork(ExecChild *child) {
@@ -35,7 +39,7 @@ int exec_child_fork(ExecChild *child) {
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                unblock_signals();
+                (void) mask_signals(SIG_UNBLOCK);
                 *child = (ExecChild){ .pid = 0, .error_fd = steal_fd(&writer) };
                 return 0;
         }

@@ -15,8 +15,11 @@ typedef struct ExecChild {
         int error_fd; /* a pipe that execve(2) closes */
 } ExecChild;
 
-/* Returns 0 in the child, a positive number in the parent, or -errno. The signals that ktracectl blocks for
- * its event loop are unblocked in the child. */
+/* Blocks those signals that an event loop takes. */
+int exec_child_block_signals(void);
+
+/* Returns 0 in the child, a positive number in the parent, or -errno. In the child the signals of above are not
+ * blocked. */
 int exec_child_fork(ExecChild *child);
 
 /* In the child: tells the parent of the -errno `r` and exits. */

@@ -19,6 +19,7 @@
 #include "client/bus-capture.h"
 #include "client/bus-manager.h"
 #include "client/bus-session.h"
+#include "client/exec-child.h"
 #include "client/json-print.h"
 #include "client/output-file.h"
 #include "client/program.h"
@@ -141,17 +142,6 @@ static void update(Recording *recording) {
 
 /* Preparing and starting. */
 
-static int block_signals(void) {
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGHUP);
-        sigaddset(&set, SIGCHLD);
-        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
-}
-
 static int watch_events(Recording *recording) {
         sd_event *event = recording->client->event;
         int r;
@@ -171,7 +161,7 @@ static int prepare(Recording *recording) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         int r;
 
-        r = block_signals();
+        r = exec_child_block_signals();
         if (r < 0)
                 return verb_failed_errno(r, "block signals");
         if (recording->output_path) {
