@@ -33,32 +33,31 @@ int verb_dispatch(const Verb *verbs, size_t n_verbs, const char *what, Globals *
 }
 
 /* `what` is NULL when there is no memory left to say it. */
-static int print_failure(const char *what, const char *reason) {
+static void __attribute__((format(printf, 1, 0))) print_failure(const char *format, va_list ap, const char *reason) {
+        CLEANUP_FREE char *what = NULL;
+
+        if (vasprintf(&what, format, ap) < 0)
+                what = NULL;
         (void) fflush(stdout);
         (void) fprintf(stderr, "Failed to %s: %s\n", what ?: "go on", reason);
-        return EXIT_FAILURE;
 }
 
 int verb_failed(const Error *error, const char *format, ...) {
-        CLEANUP_FREE char *what = NULL;
         va_list ap;
 
         va_start(ap, format);
-        if (vasprintf(&what, format, ap) < 0)
-                what = NULL;
+        print_failure(format, ap, error_text(error));
         va_end(ap);
-        return print_failure(what, error_text(error));
+        return EXIT_FAILURE;
 }
 
 int verb_failed_errno(int r, const char *format, ...) {
-        CLEANUP_FREE char *what = NULL;
         va_list ap;
 
         va_start(ap, format);
-        if (vasprintf(&what, format, ap) < 0)
-                what = NULL;
+        print_failure(format, ap, strerror(abs(r)));
         va_end(ap);
-        return print_failure(what, strerror(abs(r)));
+        return EXIT_FAILURE;
 }
 
 int verb_usage(const char *format, ...) {
