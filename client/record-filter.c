@@ -184,7 +184,8 @@ static int add_filters(RecordFilter *filter, struct tep_handle *tep, Error *erro
                         char reason[256] = "";
 
                         (void) tep_filter_strerror(compiled, r, reason, sizeof(reason));
-                        return error_set(error, ERROR_BAD_FILTER, "filter \"%s\": %s", expressions[i], reason);
+                        return error_set(error, ERROR_BAD_FILTER, "filter \"%s\": %s%s", expressions[i], reason,
+                                         r == TEP_ERRNO__EVENT_NOT_FOUND ? "; the form is 'EVENT: CONDITION'" : "");
                 }
                 if (!can_match(compiled, tep))
                         return error_set(

@@ -157,11 +157,18 @@ static int wait_child(pid_t pid, int *ret_status) {
         return 0;
 }
 
-static int crashed(int status, ReportPhase phase, bool has_filters, Error *error) {
+/* libtraceevent crashes on filters that end too early. It is not known on which. */
+static int bad_filter(char *const *filters, Error *error) {
+        if (!filters[1])
+                return error_set(error, ERROR_BAD_FILTER, "filter \"%s\": incomplete", filters[0]);
+        return error_set(error, ERROR_BAD_FILTER, "a filter expression is incomplete");
+}
+
+static int crashed(int status, ReportPhase phase, char *const *filters, Error *error) {
         if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM))
                 return error_set(error, ERROR_CANCELLED, "interrupted");
-        if (phase == REPORT_COMPILING && has_filters)
-                return error_set(error, ERROR_BAD_FILTER, "a filter expression is incomplete");
+        if (phase == REPORT_COMPILING && filters && filters[0])
+                return bad_filter(filters, error);
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
                 return error_set(error, ERROR_INVALID_ARGUMENT, "damaged; decoding it came to no end");
         if (WIFSIGNALED(status))
@@ -182,7 +189,7 @@ static int finish(const ReportOptions *options, pid_t pid, const volatile Report
         if (r < 0 || q < 0)
                 return error_set_errno(error, r < 0 ? r : q, "the decoding process is gone");
         if (n < sizeof(outcome))
-                return crashed(status, *phase, options->selection.filters != NULL, error);
+                return crashed(status, *phase, options->selection.filters, error);
         memcpy(&outcome, buffer, sizeof(outcome));
         if (outcome.r >= 0 || outcome.r == -EPIPE)
                 return 0;

@@ -6,6 +6,7 @@
 #include <systemd/sd-id128.h>
 
 #include "core/parse.h"
+#include "core/text.h"
 #include "ktraced/clock.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
@@ -223,8 +224,7 @@ int manager_find_session(Manager *manager, const char *id_or_name, uid_t uid, Er
         if (!session)
                 session = find_by_name(manager, id_or_name, NULL, &ambiguous);
         if (!session)
-                return error_set(error, ERROR_NO_SUCH_SESSION, "There is no session '%s'",
-                                 name_is_valid(id_or_name) ? id_or_name : "of that name");
+                return error_set(error, ERROR_NO_SUCH_SESSION, "There is no session '%s'", TEXT_ESCAPE(id_or_name));
         if (ambiguous)
                 return error_set(error, ERROR_NO_SUCH_SESSION, "Several users have a session '%s': give its id",
                                  id_or_name);
@@ -236,8 +236,7 @@ int manager_find_capture(Manager *manager, const char *id, Error *error, Capture
         Capture *capture = capture_find(manager, id);
 
         if (!capture)
-                return error_set(error, ERROR_NO_SUCH_CAPTURE, "There is no capture '%s'",
-                                 id_is_valid(id) ? id : "of that id");
+                return error_set(error, ERROR_NO_SUCH_CAPTURE, "There is no capture '%s'", TEXT_ESCAPE(id));
         *ret = capture;
         return 0;
 }

@@ -548,7 +548,7 @@ def test_wrong_usage(dat, options, pattern):
         (["-e", "sched:nosuch"], '"sched:nosuch"'),
         (["-f", "nosuch: a == 1"], 'filter "nosuch: a == 1": no event found'),
         (["-f", "sched_switch: nosuch == 1"], "nothing can match"),
-        (["-f", "sched_switch: prev_pid =="], "a filter expression is incomplete"),
+        (["-f", "sched_switch: prev_pid =="], 'filter "sched_switch: prev_pid ==": incomplete'),
         (["-f", "sched_switch: (prev_pid == 1"], "Unbalanced"),
     ],
 )
