@@ -71,7 +71,7 @@ void bus_call_reply_message(BusCall *call, int r, sd_bus_message *reply) {
 }
 
 void bus_call_reply_strv(BusCall *call, char *const *strv) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
         r = sd_bus_message_new_method_return(call->message, &reply);

@@ -12,7 +12,7 @@ int bus_error_fill(sd_bus_error *ret_error, int r, const Error *error) {
 }
 
 int bus_error_reply(sd_bus_message *call, int r, const Error *error) {
-        __attribute__((cleanup(sd_bus_error_free))) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+        CLEANUP(sd_bus_error_free) sd_bus_error bus_error = SD_BUS_ERROR_NULL;
 
         (void) bus_error_fill(&bus_error, r, error);
         return sd_bus_reply_method_error(call, &bus_error);

@@ -97,7 +97,7 @@ static int append_sessions(const BusCall *call, sd_bus_message *reply) {
 }
 
 static void execute_list_sessions(BusCall *call) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
         r = sd_bus_message_new_method_return(call->message, &reply);
@@ -213,7 +213,7 @@ static int append_captures(const BusCall *call, sd_bus_message *reply) {
 }
 
 static void execute_list_captures(BusCall *call) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
         r = sd_bus_message_new_method_return(call->message, &reply);
@@ -289,7 +289,7 @@ static int append_profiles(const Profiles *profiles, sd_bus_message *reply) {
 }
 
 static void execute_list_profiles(BusCall *call) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
         r = sd_bus_message_new_method_return(call->message, &reply);
@@ -366,7 +366,7 @@ static int append_features(sd_bus_message *reply, const FeatureReport *report) {
 }
 
 static void on_features(int r, const Error *error, void *result, void *userdata) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         BusCall *call = userdata;
 
         if (r < 0) {

@@ -163,7 +163,7 @@ static int message_append_details(sd_bus_message *message, char *const *details)
 }
 
 static int check_send(Check *check, const BusPolkitQuestion *question, uint64_t timeout) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *message = NULL;
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         char id[32];
         int r;
 

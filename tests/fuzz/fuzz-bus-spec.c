@@ -114,7 +114,7 @@ static sd_bus *connection(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *message = NULL;
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP(spec_freep) Spec *spec = NULL;
         Input input = { .data = data, .size = size };
