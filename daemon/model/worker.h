@@ -8,8 +8,8 @@
  * on the worker's thread and must touch nothing but the job; done() is called on the event loop, and
  * owns the job from then on.
  *
- * Life cycle: worker_new(); worker_submit(); worker_free() waits for the job that is running; jobs that
- * have not run or whose done() was not called are freed with item.free.
+ * Life cycle: worker_new(); worker_submit(); worker_free() waits for the job that is running and, unless
+ * drop_pending is set, for those behind it. Jobs whose done() was not called are freed with item.free.
  */
 
 #include <stdbool.h>
