@@ -16,11 +16,11 @@
 #include "client/bus-manager.h"
 #include "client/bus-session.h"
 #include "client/capture-source.h"
-#include "client/describe.h"
 #include "client/exec-child.h"
 #include "client/file-copy.h"
 #include "client/pager.h"
 #include "client/table.h"
+#include "client/verb-each.h"
 #include "client/verb.h"
 #include "core/json-text.h"
 #include "core/parse.h"
@@ -123,58 +123,32 @@ static int capture_list(Globals *globals, int argc, char *argv[]) {
         return r < 0 ? verb_failed_errno(r, "print the captures") : EXIT_SUCCESS;
 }
 
+static int describe_one(BusClient *client, const char *name, Error *error, char **ret) {
+        CLEANUP_FREE char *path = NULL;
+        int r;
+
+        r = bus_manager_get_capture(client, name, error, &path);
+        return r < 0 ? r : bus_capture_describe(client, path, error, ret);
+}
+
 static int capture_show(Globals *globals, int argc, char *argv[]) {
-        CLEANUP(error_clear) Error connection_error = ERROR_INIT;
-        CLEANUP(bus_client_freep) BusClient *client = NULL;
-        CLEANUP(pager_close) Pager pager = PAGER_NONE;
-        int exit_status = EXIT_SUCCESS;
-        ParseResult result;
-        char **words;
+        static const VerbEach each = { "show capture", "capture show CAPTURE...", .describe = describe_one };
 
-        result = globals_parse_words(globals, argc, argv, 1, -1, "capture show CAPTURE...", &words);
-        if (result != PARSE_GO_ON)
-                return parse_result_to_exit(result);
-        if (bus_client_new(globals, &connection_error, &client) < 0)
-                return verb_failed(&connection_error, "connect to ktraced");
-        for (size_t i = 0; words[i]; i++) {
-                CLEANUP(error_clear) Error error = ERROR_INIT;
-                CLEANUP(capture_source_clear) CaptureSource source = { 0 };
-                CLEANUP_JSON struct json_object *description = NULL;
+        return verb_each(&each, globals, argc, argv);
+}
 
-                if (capture_source_get(client, words[i], &error, &source) < 0 ||
-                    describe_parse(source.description, &error, &description) < 0) {
-                        exit_status = verb_failed(&error, "show capture %s", words[i]);
-                        continue;
-                }
-                pager_open(&pager, globals);
-                if (i > 0 && globals->json == JSON_OFF)
-                        putchar('\n');
-                describe_print(globals, description);
-        }
-        return exit_status;
+static int delete_one(BusClient *client, const char *name, Error *error) {
+        CLEANUP_FREE char *path = NULL;
+        int r;
+
+        r = bus_manager_get_capture(client, name, error, &path);
+        return r < 0 ? r : bus_capture_delete(client, path, error);
 }
 
 static int capture_delete(Globals *globals, int argc, char *argv[]) {
-        CLEANUP(error_clear) Error connection_error = ERROR_INIT;
-        CLEANUP(bus_client_freep) BusClient *client = NULL;
-        int exit_status = EXIT_SUCCESS;
-        ParseResult result;
-        char **words;
+        static const VerbEach each = { "delete capture", "capture delete CAPTURE...", .run = delete_one };
 
-        result = globals_parse_words(globals, argc, argv, 1, -1, "capture delete CAPTURE...", &words);
-        if (result != PARSE_GO_ON)
-                return parse_result_to_exit(result);
-        if (bus_client_new(globals, &connection_error, &client) < 0)
-                return verb_failed(&connection_error, "connect to ktraced");
-        for (size_t i = 0; words[i]; i++) {
-                CLEANUP(error_clear) Error error = ERROR_INIT;
-                CLEANUP_FREE char *path = NULL;
-
-                if (bus_manager_get_capture(client, words[i], &error, &path) < 0 ||
-                    bus_capture_delete(client, path, &error) < 0)
-                        exit_status = verb_failed(&error, "delete capture %s", words[i]);
-        }
-        return exit_status;
+        return verb_each(&each, globals, argc, argv);
 }
 
 /* The arguments of open and export. */

@@ -10,10 +10,10 @@
 
 #include "client/bus-manager.h"
 #include "client/bus-session.h"
-#include "client/describe.h"
 #include "client/json-print.h"
 #include "client/pager.h"
 #include "client/session-table.h"
+#include "client/verb-each.h"
 #include "client/verb.h"
 #include "core/json-text.h"
 #include "core/parse.h"
@@ -47,83 +47,66 @@ static int session_list(Globals *globals, int argc, char *argv[]) {
 
 typedef int (*SessionCall)(BusClient *client, const char *path, Error *error);
 
-/* The same call for each of the named sessions; what fails for one does not keep it from the others. */
-static int for_each_session(Globals *globals, int argc, char *argv[], const char *verb, const char *usage,
-                            SessionCall call) {
-        CLEANUP(error_clear) Error connection_error = ERROR_INIT;
-        CLEANUP(bus_client_freep) BusClient *client = NULL;
-        int exit_status = EXIT_SUCCESS;
-        ParseResult result;
-        char **words;
-
-        result = globals_parse_words(globals, argc, argv, 1, -1, usage, &words);
-        if (result != PARSE_GO_ON)
-                return parse_result_to_exit(result);
-        if (bus_client_new(globals, &connection_error, &client) < 0)
-                return verb_failed(&connection_error, "connect to ktraced");
-        for (size_t i = 0; words[i]; i++) {
-                CLEANUP(error_clear) Error error = ERROR_INIT;
-                CLEANUP_FREE char *path = NULL;
-
-                if (bus_manager_get_session(client, words[i], &error, &path) < 0 || call(client, path, &error) < 0)
-                        exit_status = verb_failed(&error, "%s session %s", verb, words[i]);
-        }
-        return exit_status;
-}
-
-static int session_stop(Globals *globals, int argc, char *argv[]) {
-        return for_each_session(globals, argc, argv, "stop", "session stop SESSION...", bus_session_stop);
-}
-
-static int session_rotate(Globals *globals, int argc, char *argv[]) {
-        return for_each_session(globals, argc, argv, "rotate", "session rotate SESSION...", bus_session_rotate);
-}
-
-static int session_clear(Globals *globals, int argc, char *argv[]) {
-        return for_each_session(globals, argc, argv, "clear", "session clear SESSION...", bus_session_clear);
-}
-
-static int session_remove(Globals *globals, int argc, char *argv[]) {
-        return for_each_session(globals, argc, argv, "remove", "session remove SESSION...", bus_session_remove);
-}
-
-static int read_description(BusClient *client, const char *name, Error *error, struct json_object **ret) {
-        CLEANUP_FREE char *path = NULL, *text = NULL;
+static int call_session(BusClient *client, const char *name, SessionCall call, Error *error) {
+        CLEANUP_FREE char *path = NULL;
         int r;
 
         r = bus_manager_get_session(client, name, error, &path);
-        if (r >= 0)
-                r = bus_session_describe(client, path, error, &text);
-        return r < 0 ? r : describe_parse(text, error, ret);
+        return r < 0 ? r : call(client, path, error);
+}
+
+static int stop_one(BusClient *client, const char *name, Error *error) {
+        return call_session(client, name, bus_session_stop, error);
+}
+
+static int session_stop(Globals *globals, int argc, char *argv[]) {
+        static const VerbEach each = { "stop session", "session stop SESSION...", .run = stop_one };
+
+        return verb_each(&each, globals, argc, argv);
+}
+
+static int rotate_one(BusClient *client, const char *name, Error *error) {
+        return call_session(client, name, bus_session_rotate, error);
+}
+
+static int session_rotate(Globals *globals, int argc, char *argv[]) {
+        static const VerbEach each = { "rotate session", "session rotate SESSION...", .run = rotate_one };
+
+        return verb_each(&each, globals, argc, argv);
+}
+
+static int clear_one(BusClient *client, const char *name, Error *error) {
+        return call_session(client, name, bus_session_clear, error);
+}
+
+static int session_clear(Globals *globals, int argc, char *argv[]) {
+        static const VerbEach each = { "clear session", "session clear SESSION...", .run = clear_one };
+
+        return verb_each(&each, globals, argc, argv);
+}
+
+static int remove_one(BusClient *client, const char *name, Error *error) {
+        return call_session(client, name, bus_session_remove, error);
+}
+
+static int session_remove(Globals *globals, int argc, char *argv[]) {
+        static const VerbEach each = { "remove session", "session remove SESSION...", .run = remove_one };
+
+        return verb_each(&each, globals, argc, argv);
+}
+
+static int describe_one(BusClient *client, const char *name, Error *error, char **ret) {
+        CLEANUP_FREE char *path = NULL;
+        int r;
+
+        r = bus_manager_get_session(client, name, error, &path);
+        return r < 0 ? r : bus_session_describe(client, path, error, ret);
 }
 
 static int session_show(Globals *globals, int argc, char *argv[]) {
-        CLEANUP(error_clear) Error connection_error = ERROR_INIT;
-        CLEANUP(bus_client_freep) BusClient *client = NULL;
-        CLEANUP(pager_close) Pager pager = PAGER_NONE;
-        int exit_status = EXIT_SUCCESS;
-        ParseResult result;
-        char **words;
+        static const VerbEach each = { "show session", "session show SESSION...", .describe = describe_one };
 
-        result = globals_parse_words(globals, argc, argv, 1, -1, "session show SESSION...", &words);
-        if (result != PARSE_GO_ON)
-                return parse_result_to_exit(result);
-        if (bus_client_new(globals, &connection_error, &client) < 0)
-                return verb_failed(&connection_error, "connect to ktraced");
-        for (size_t i = 0; words[i]; i++) {
-                CLEANUP(error_clear) Error error = ERROR_INIT;
-                CLEANUP_JSON struct json_object *description = NULL;
-
-                if (read_description(client, words[i], &error, &description) < 0) {
-                        exit_status = verb_failed(&error, "show session %s", words[i]);
-                        continue;
-                }
-                pager_open(&pager, globals);
-                if (i > 0 && globals->json == JSON_OFF)
-                        putchar('\n');
-                describe_print(globals, description);
-        }
-        return exit_status;
+        return verb_each(&each, globals, argc, argv);
 }
 
 /* Reads NAME and what to trace, in any order. */
