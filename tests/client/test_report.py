@@ -54,7 +54,7 @@ def trace_cmd(*arguments):
 
 @contextlib.contextmanager
 def instance(buffer_kb):
-    folder = INSTANCES / f"ktraced-test-report-{os.getpid()}"
+    folder = INSTANCES / f"test-report-{os.getpid()}"
     folder.mkdir()
     try:
         (folder / "tracing_on").write_text("0")
