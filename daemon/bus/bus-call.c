@@ -289,6 +289,7 @@ static int call_check_quota(const BusCall *call, Error *error) {
                 if (other != call && other->has_uid == call->has_uid && (!call->has_uid || other->uid == call->uid))
                         n++;
 
+        /* The two limits are equal at present. NOLINTNEXTLINE(bugprone-branch-clone) */
         if (n < (call->has_uid ? CALLS_PER_USER_MAX : CALLS_UNKNOWN_MAX))
                 return 0;
         return error_set(error, ERROR_QUOTA_EXCEEDED, "%u calls of %s are pending, no more may be", n,
