@@ -140,11 +140,14 @@ int segment_close(Segment *segment, const SegmentTail *tail, uint64_t *ret_bytes
         if (ftruncate(segment->fd, (off_t) segment->journal.file_size) < 0)
                 return -errno;
 
-        if (has_holes(segment)) {
+        /* From the next state on segment_repair() takes the sizes from the journal. */
+        if (has_holes(segment))
                 segment->journal.state = SEGMENT_COLLAPSING;
-                r = segment_write_journal(segment);
-                if (r < 0)
-                        return r;
+        r = segment_write_journal(segment);
+        if (r < 0)
+                return r;
+
+        if (segment->journal.state == SEGMENT_COLLAPSING) {
                 r = segment_write_options(segment, true, 0);
                 if (r < 0)
                         return r;
