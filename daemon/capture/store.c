@@ -241,6 +241,8 @@ int store_open_segment(Store *store, const char *capture_id, uint64_t number, Er
                 r = find_newest_segment(dir, &number);
                 if (r < 0)
                         return error_set_errno(error, r, "Failed to look into capture %s", capture_id);
+                if (number == 0)
+                        return error_set(error, ERROR_NO_SUCH_SEGMENT, "Capture %s has no segment yet", capture_id);
         }
         store_segment_name(number, name);
         fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
