@@ -244,7 +244,9 @@ def test_open_gives_no_way_to_write(root):
     # The first segment is there a little after the session's start has been answered.
     for _ in range(100):
         try:
-            fd = root.capture(root.capture_of(session), "Open", "(u)", 0)
+            capture = root.capture_of(session)
+    root.wait_for_segment(capture)
+    fd = root.capture(capture, "Open", "(u)", 0)
             break
         except BusError as error:
             assert error.name == "org.ktraced1.Error.NoSuchSegment"

@@ -21,20 +21,6 @@ def writes_of(files, pid):
     return count(files, "sys_enter_write", pid, "fd: 0x00000009")
 
 
-def segment_there(root, capture):
-    """Waits for the first segment: it appears once its head is written, shortly after the session became active."""
-
-    def there():
-        try:
-            os.close(root.capture(capture, "Open", "(u)", 0))
-        except BusError as error:
-            assert error.name == "org.ktraced1.Error.NoSuchSegment", error
-            return False
-        return True
-
-    wait_until(there, "the first segment does not appear")
-
-
 def test_300000_writes_over_20_rotations(root, writer, folder):
     program = writer(WRITES, WRITES // 25)
     session = root.start("truth", {"events": ["syscalls:sys_enter_write"], "pids": [program.pid], "buffer_size": "16M"})
@@ -145,7 +131,7 @@ def test_valid_at_any_moment(root, writer, folder):
     thread = threading.Thread(target=program.go)
     thread.start()
     capture = root.capture_of(session)
-    segment_there(root, capture)
+    root.wait_for_segment(capture)
     for moment in range(10):
         path = root.save_segment(capture, 0, folder / f"{moment}.dat")
         validate(path)

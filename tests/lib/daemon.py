@@ -105,6 +105,19 @@ class Client:
         """Numbers of the segments of a capture that there are."""
         return [segment["number"] for segment in self.describe(capture)["segments"]]
 
+    def wait_for_segment(self, capture):
+        """Until the first segment is there, which is once its head is written, shortly after the start's answer."""
+
+        def there():
+            try:
+                os.close(self.capture(capture, "Open", "(u)", 0))
+            except BusError as error:
+                assert error.name == "org.ktraced1.Error.NoSuchSegment", error
+                return False
+            return True
+
+        wait_until(there, "the first segment does not appear")
+
     def save_segment(self, capture, number, path):
         """Copies a segment out of the daemon, holes and all; the size of the file."""
         fd = self.capture(capture, "Open", "(u)", number)
