@@ -54,29 +54,15 @@ int bus_entry_exit(sd_bus_message *message) {
         return sd_bus_message_exit_container(message);
 }
 
-/* How many strings (a map's keys and values count apart) or descriptors a key may hold; core checks the
- * rest of its range. */
+/* How many strings (a map's keys and values count apart), numbers or descriptors are read; core checks the rest
+ * of a key's range. */
 static size_t key_max(SpecKey key) {
-        switch (key) {
-        case SPEC_EVENTS:
-                return SPEC_EVENTS_MAX;
-        case SPEC_FILTERS:
-                return 2 * (size_t) SPEC_FILTERS_MAX;
-        case SPEC_OPTIONS:
-                return SPEC_OPTIONS_MAX;
-        case SPEC_PIDS:
-                return SPEC_PIDS_MAX;
-        case SPEC_PIDFDS:
-                return SPEC_PIDFDS_MAX;
-        default:
-                return 1;
-        }
+        return spec_key_type(key) == SPEC_TYPE_MAP ? 2 * spec_key_max(key) : spec_key_max(key);
 }
 
 static int too_many(SpecKey key, Error *error) {
-        size_t max = spec_key_type(key) == SPEC_TYPE_MAP ? key_max(key) / 2 : key_max(key);
-
-        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: more than %zu entries", spec_key_name(key), max);
+        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: more than %zu entries", spec_key_name(key),
+                         spec_key_max(key));
 }
 
 /* The string types of D-Bus are told apart: a path or signature is not a string. */

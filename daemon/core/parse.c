@@ -225,3 +225,23 @@ bool id_is_valid(const char *id) {
 bool clock_is_valid(const char *clock) {
         return consists_of(clock, "abcdefghijklmnopqrstuvwxyz0123456789_-", 32);
 }
+
+bool tracer_is_valid(const char *tracer) {
+        return clock_is_valid(tracer);
+}
+
+bool unit_is_valid(const char *unit) {
+        static const char *const types[] = { ".service", ".scope", ".slice" };
+        size_t length = strlen(unit);
+
+        if (unit[0] == '.' ||
+            !consists_of(unit, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.\\@-", 255))
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+                size_t tail = strlen(types[i]);
+
+                if (length > tail && strcmp(unit + length - tail, types[i]) == 0)
+                        return true;
+        }
+        return false;
+}

@@ -31,3 +31,8 @@ bool name_is_valid(const char *name);
 bool id_is_valid(const char *id);
 /* Names of trace clocks: 1 to 32 characters of [a-z0-9_-]. Whether the kernel has it is not asked. */
 bool clock_is_valid(const char *clock);
+/* Names of tracers: the same characters. */
+bool tracer_is_valid(const char *tracer);
+/* Names of systemd units (systemd.unit(5)): a name of [A-Za-z0-9:_.\@-], a dot and the type of a unit that has
+ * processes: service, scope or slice; 255 characters at most. */
+bool unit_is_valid(const char *unit);

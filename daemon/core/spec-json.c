@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "core/json-text.h"
+#include "core/spec-private.h"
 #include "core/text.h"
 
 /* The storage behind a SpecValue; the strings are the JSON object's. */
@@ -96,7 +97,7 @@ static int read_value(struct json_object *json, SpecType type, Reading *reading)
 }
 
 static bool is_bus_only(SpecKey key) {
-        return key == SPEC_PIDFDS || key == SPEC_ATTACHED || key == SPEC_OUTPUT;
+        return key == SPEC_PIDFDS || key == SPEC_PROBE_FILES || key == SPEC_ATTACHED || key == SPEC_OUTPUT;
 }
 
 int spec_set_member_from_json(Spec *spec, const char *name, struct json_object *member, Error *error) {
@@ -164,47 +165,31 @@ static int add_cpus(struct json_object *object, const char *key, const Spec *spe
 }
 
 static int add_key(struct json_object *object, const Spec *spec, SpecKey key) {
-        const char *name = spec_key_name(key);
+        const SpecKeyInfo *info = spec_key_table + key;
+        Spec *source = (Spec *) spec; /* only read */
 
+        if (info->set == spec_set_string)
+                return json_text_add_string(object, info->name, *spec_string_at(source, info));
+        if (info->set == spec_set_strings)
+                return add_strings(object, info->name, *spec_strings_at(source, info));
+        if (info->set == spec_set_boolean)
+                return json_text_add_boolean(object, info->name, *spec_boolean_at(source, info));
+        if (info->set == spec_set_number)
+                return json_text_add_unsigned(object, info->name, *spec_number_at(source, info));
+        if (info->set == spec_set_fds)
+                return json_text_add_unsigned(object, info->name, spec_fds_at(source, info)->n_fds);
         switch (key) {
-        case SPEC_PROFILE:
-                return json_text_add_string(object, name, spec->profile);
-        case SPEC_EVENTS:
-                return add_strings(object, name, spec->events);
         case SPEC_FILTERS:
-                return add_filters(object, name, spec);
+                return add_filters(object, info->name, spec);
         case SPEC_PIDS:
-                return add_pids(object, name, spec);
-        case SPEC_PIDFDS:
-                return json_text_add_unsigned(object, name, spec->n_pidfds);
-        case SPEC_CHILDREN:
-                return json_text_add_boolean(object, name, spec->children);
+                return add_pids(object, info->name, spec);
         case SPEC_CPUS:
-                return add_cpus(object, name, spec);
-        case SPEC_CLOCK:
-                return json_text_add_string(object, name, spec->clock);
-        case SPEC_BUFFER_SIZE:
-                return json_text_add_unsigned(object, name, spec->buffer_size);
-        case SPEC_OPTIONS:
-                return add_strings(object, name, spec->options);
-        case SPEC_SEGMENT_SIZE:
-                return json_text_add_unsigned(object, name, spec->segment_size);
-        case SPEC_SEGMENT_AGE:
-                return json_text_add_unsigned(object, name, spec->segment_age);
-        case SPEC_SEGMENTS:
-                return json_text_add_unsigned(object, name, spec->segments);
-        case SPEC_DURATION:
-                return json_text_add_unsigned(object, name, spec->duration);
-        case SPEC_SYMBOLS:
-                return json_text_add_boolean(object, name, spec->symbols);
-        case SPEC_ATTACHED:
-                return json_text_add_boolean(object, name, spec->attached);
+                return add_cpus(object, info->name, spec);
         case SPEC_OUTPUT:
-                return json_text_add_unsigned(object, name, 1);
-        case _SPEC_KEY_MAX:
-                break;
+                return json_text_add_unsigned(object, info->name, 1);
+        default:
+                return -EINVAL;
         }
-        return -EINVAL;
 }
 
 int spec_to_json(const Spec *spec, struct json_object **ret) {
@@ -215,7 +200,7 @@ int spec_to_json(const Spec *spec, struct json_object **ret) {
         for (unsigned key = 0; key < _SPEC_KEY_MAX; key++) {
                 int r;
 
-                if (!(spec->given & (1U << key)))
+                if (!spec_is_given(spec, (SpecKey) key))
                         continue;
                 r = add_key(object, spec, (SpecKey) key);
                 if (r < 0)

@@ -8,29 +8,56 @@
 #include <string.h>
 
 #include "core/spec-options.h"
-#include "core/spec.h"
-
-static bool is_given(const Spec *spec, SpecKey key) {
-        return spec->given & (1U << key);
-}
+#include "core/spec-private.h"
 
 /* Merging appends: the limits hold for the result, too. */
+static size_t count(const Spec *spec, SpecKey key) {
+        const SpecKeyInfo *info = spec_key_table + key;
+        Spec *source = (Spec *) spec; /* only read */
+
+        if (info->set == spec_set_strings)
+                return strv_length(*spec_strings_at(source, info));
+        if (info->set == spec_set_fds)
+                return spec_fds_at(source, info)->n_fds;
+        if (key == SPEC_FILTERS)
+                return spec->n_filters;
+        return key == SPEC_PIDS ? spec->n_pids : 0;
+}
+
 static int check_counts(const Spec *spec, Error *error) {
-        const struct {
-                SpecKey key;
-                size_t n, max;
-        } lists[] = {
-                { SPEC_EVENTS, strv_length(spec->events), SPEC_EVENTS_MAX },
-                { SPEC_FILTERS, spec->n_filters, SPEC_FILTERS_MAX },
-                { SPEC_PIDS, spec->n_pids, SPEC_PIDS_MAX },
-                { SPEC_PIDFDS, spec->n_pidfds, SPEC_PIDFDS_MAX },
-                { SPEC_OPTIONS, strv_length(spec->options), SPEC_OPTIONS_MAX },
+        for (unsigned key = 0; key < _SPEC_KEY_MAX; key++)
+                if (count(spec, (SpecKey) key) > spec_key_max((SpecKey) key))
+                        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: %zu entries, at most %zu are taken",
+                                         spec_key_name((SpecKey) key), count(spec, (SpecKey) key),
+                                         spec_key_max((SpecKey) key));
+        return 0;
+}
+
+/* Keys whose names and types are settled, but that this version cannot serve. */
+static int check_supported(const Spec *spec, Error *error) {
+        static const SpecKey unsupported[] = {
+                SPEC_TRACER,
+                SPEC_FUNCTIONS,
+                SPEC_FUNCTIONS_NOTRACE,
+                SPEC_GRAPH_FUNCTIONS,
+                SPEC_GRAPH_NOTRACE,
+                SPEC_GRAPH_DEPTH,
+                SPEC_ALL_FUNCTIONS,
+                SPEC_FUNCTION_STACKS,
+                SPEC_PROBES,
+                SPEC_PROBE_FILES,
+                SPEC_SYNTHETIC_EVENTS,
+                SPEC_SQL,
+                SPEC_TRIGGERS,
+                SPEC_HISTOGRAMS,
+                SPEC_UNIT,
+                SPEC_USER,
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
-                if (lists[i].n > lists[i].max)
-                        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: %zu entries, at most %zu are taken",
-                                         spec_key_name(lists[i].key), lists[i].n, lists[i].max);
+        for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)
+                if (spec_is_given(spec, unsupported[i]))
+                        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: this version of ktraced cannot do that",
+                                         spec_key_name(unsupported[i]));
         return 0;
 }
 
@@ -40,19 +67,22 @@ int spec_validate(const Spec *spec, Error *error) {
 
         if (r < 0)
                 return r;
+        r = check_supported(spec, error);
+        if (r < 0)
+                return r;
         if (strv_length(spec->events) == 0)
                 return error_set(error, ERROR_INVALID_ARGUMENT, "events: at least one is needed");
         if (spec->children && !spec_has_processes(spec))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "children: needs pids or pidfds");
-        for (size_t i = 0; is_given(spec, SPEC_OUTPUT) && i < ELEMENTSOF(rotation); i++)
-                if (is_given(spec, rotation[i]))
+        for (size_t i = 0; spec_is_given(spec, SPEC_OUTPUT) && i < ELEMENTSOF(rotation); i++)
+                if (spec_is_given(spec, rotation[i]))
                         return error_set(error, ERROR_INVALID_ARGUMENT, "%s: not with output, which is one segment",
                                          spec_key_name(rotation[i]));
         return 0;
 }
 
 bool spec_has_processes(const Spec *spec) {
-        return is_given(spec, SPEC_PIDS) || is_given(spec, SPEC_PIDFDS);
+        return spec_is_given(spec, SPEC_PIDS) || spec_is_given(spec, SPEC_PIDFDS);
 }
 
 /* Writes the patterns so that lists that select the same in another order give the same text: order counts

@@ -28,7 +28,13 @@
 #define SPEC_PIDS_MAX 4096U
 #define SPEC_PIDFDS_MAX 64U
 #define SPEC_OPTIONS_MAX 64U
+#define SPEC_FUNCTIONS_MAX 4096U
+#define SPEC_GRAPH_DEPTH_MAX 50U /* FTRACE_RETFUNC_DEPTH (include/linux/ftrace.h, 5.15) */
+#define SPEC_PROBES_MAX 128U
+#define SPEC_TRIGGERS_MAX 64U
+#define SPEC_USER_MAX (UINT32_MAX - 1U) /* the last number means no user */
 #define SPEC_PATTERN_LENGTH 256U
+#define SPEC_TEXT_LENGTH 1024U             /* of a probe, trigger, histogram or query */
 #define SPEC_FILTER_LENGTH 4000U           /* the kernel takes less than one page (trace_events.c, 5.15) */
 #define SPEC_BUFFER_SIZE_MIN (64ULL << 10) /* bytes for each CPU */
 #define SPEC_BUFFER_SIZE_MAX (16ULL << 30)
@@ -58,6 +64,22 @@
  *   segments       u or t     number             segments kept; the oldest goes; 0 keeps all
  *   duration       t or s     number or string   microseconds, or a span, after which the session stops; 0: never
  *   symbols        b          boolean            put the kernel's symbol table into the capture
+ *   tracer         s          string             a name in available_tracers; nop when it is not given
+ *   functions      as         array of strings   which functions the tracer records; see function-pattern.h
+ *   functions_notrace  as     array of strings   which it leaves out
+ *   graph_functions    as     array of strings   function_graph: the functions whose calls are drawn
+ *   graph_notrace  as         array of strings   function_graph: functions that are left out with what they call
+ *   graph_depth    u or t     number             function_graph: the deepest level that is recorded; 0: all
+ *   all_functions  b          boolean            lets a function tracer run without `functions`
+ *   function_stacks    b      boolean            a stack trace with each of `functions`
+ *   probes         as         array of strings   events of the session's own; see probe.h
+ *   probe_files    ah         (bus only)         the files that uprobes in `probes` name by number
+ *   synthetic_events   as     array of strings   definitions as for the kernel's synthetic_events
+ *   sql            as         array of strings   synthetic events as queries; see sql.h
+ *   triggers       as         array of strings   "event trigger"; see trigger.h
+ *   histograms     as         array of strings   "event keys=..."; see trigger.h
+ *   unit           s          string             trace the processes of a systemd unit's control group
+ *   user           u or t     number             trace the processes of a user
  *   attached       b          (bus only)         the session ends when its client leaves the bus
  *   output         h          (bus only)         write the one segment into this file
  */
@@ -77,6 +99,22 @@ typedef enum SpecKey {
         SPEC_SEGMENTS,
         SPEC_DURATION,
         SPEC_SYMBOLS,
+        SPEC_TRACER,
+        SPEC_FUNCTIONS,
+        SPEC_FUNCTIONS_NOTRACE,
+        SPEC_GRAPH_FUNCTIONS,
+        SPEC_GRAPH_NOTRACE,
+        SPEC_GRAPH_DEPTH,
+        SPEC_ALL_FUNCTIONS,
+        SPEC_FUNCTION_STACKS,
+        SPEC_PROBES,
+        SPEC_PROBE_FILES,
+        SPEC_SYNTHETIC_EVENTS,
+        SPEC_SQL,
+        SPEC_TRIGGERS,
+        SPEC_HISTOGRAMS,
+        SPEC_UNIT,
+        SPEC_USER,
         SPEC_ATTACHED,
         SPEC_OUTPUT,
         _SPEC_KEY_MAX,
@@ -114,16 +152,21 @@ typedef struct SpecFilter {
         char *expression;
 } SpecFilter;
 
+/* Owned, O_CLOEXEC. */
+typedef struct SpecFds {
+        int *fds;
+        size_t n_fds;
+} SpecFds;
+
 typedef struct Spec {
-        uint32_t given; /* bit (1 << SpecKey) of each key that was set */
+        uint64_t given; /* bit (1 << SpecKey) of each key that was set */
         char *profile;
         char **events;
         SpecFilter *filters;
         size_t n_filters;
         pid_t *pids;
         size_t n_pids;
-        int *pidfds; /* owned, O_CLOEXEC */
-        size_t n_pidfds;
+        SpecFds pidfds;
         bool children;
         CpuList cpus;
         char *clock;          /* NULL: the daemon's default */
@@ -134,6 +177,20 @@ typedef struct Spec {
         uint64_t segments;    /* 0: all */
         uint64_t duration;    /* 0: unlimited */
         bool symbols;
+        char *tracer; /* NULL: none */
+        char **functions, **functions_notrace;
+        char **graph_functions, **graph_notrace;
+        uint64_t graph_depth; /* 0: unlimited */
+        bool all_functions;
+        bool function_stacks;
+        char **probes;
+        SpecFds probe_files;
+        char **synthetic_events;
+        char **sql;
+        char **triggers;
+        char **histograms;
+        char *unit;
+        uint64_t user; /* 0 is root, when it was given */
         bool attached;
         int output; /* owned, or -1 */
 } Spec;
@@ -141,10 +198,14 @@ typedef struct Spec {
 /* Names and types; the bus reader uses them to enter a variant. */
 const char *spec_key_name(SpecKey key);
 SpecType spec_key_type(SpecKey key);
+/* How many entries a list or map may have; 1 for everything else. */
+size_t spec_key_max(SpecKey key);
 /* What a client would call the type, for messages: "a list of strings". */
 const char *spec_type_describe(SpecType type);
 /* ERROR_INVALID_ARGUMENT names the key when there is none of that name, and the nearest that exists. */
 int spec_key_from_name(const char *name, Error *error, SpecKey *ret);
+
+bool spec_is_given(const Spec *spec, SpecKey key);
 
 int spec_new(Spec **ret);
 void spec_free(Spec *spec);

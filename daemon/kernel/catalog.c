@@ -175,8 +175,8 @@ static int check_processes(const Spec *spec, Error *error) {
                         return r;
                 }
         }
-        for (size_t i = 0; i < spec->n_pidfds; i++) {
-                r = process_from_pidfd(spec->pidfds[i], error, &pid);
+        for (size_t i = 0; i < spec->pidfds.n_fds; i++) {
+                r = process_from_pidfd(spec->pidfds.fds[i], error, &pid);
                 if (r >= 0)
                         r = check_process(pid, error);
                 if (r < 0) {

@@ -131,14 +131,14 @@ static int list_new_tasks(const Spec *spec, const TaskList *known, Error *error,
         CLEANUP(task_list_clear) TaskList list = { 0 };
         size_t n_new = 0;
 
-        for (size_t i = 0; i < spec->n_pids + spec->n_pidfds; i++) {
+        for (size_t i = 0; i < spec->n_pids + spec->pidfds.n_fds; i++) {
                 CLEANUP(error_clear) Error reason = ERROR_INIT;
                 int r;
 
                 if (i < spec->n_pids)
                         r = add_process(spec->pids[i], spec->children, &reason, &list);
                 else
-                        r = add_pidfd(spec->pidfds[i - spec->n_pids], spec->children, &reason, &list);
+                        r = add_pidfd(spec->pidfds.fds[i - spec->n_pids], spec->children, &reason, &list);
                 if (r >= 0 || (known->n_tasks > 0 && reason.code == ERROR_NO_SUCH_PROCESS))
                         continue;
                 if (error)
@@ -174,7 +174,7 @@ int instance_configure_processes(Instance *instance, const Spec *spec, Error *er
 
         if (!spec_has_processes(spec))
                 return 0;
-        if (spec->n_pids + spec->n_pidfds == 0) {
+        if (spec->n_pids + spec->pidfds.n_fds == 0) {
                 r = filter_nobody(instance, error);
                 if (r < 0)
                         return r;

@@ -120,9 +120,9 @@ static void test_descriptors(void **state) {
                         &error);
         /* Copies of its own, which outlive the message. */
         assert_true(spec->output >= 0 && spec->output != fd);
-        assert_int_equal(spec->n_pidfds, 2);
+        assert_int_equal(spec->pidfds.n_fds, 2);
         assert_true(fcntl(spec->output, F_GETFD) & FD_CLOEXEC);
-        assert_true(fcntl(spec->pidfds[1], F_GETFD) & FD_CLOEXEC);
+        assert_true(fcntl(spec->pidfds.fds[1], F_GETFD) & FD_CLOEXEC);
 }
 
 /* An array of just as many entries as a key takes, and of one more. */
