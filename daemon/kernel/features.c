@@ -241,3 +241,24 @@ int features_probe(Error *error, Feature **ret, size_t *ret_n) {
         *ret_n = n + N_SPECIAL;
         return 0;
 }
+
+int features_require(const char *name, const char *purpose, Error *error) {
+        Feature *features;
+        size_t n;
+        int r;
+
+        r = features_probe(error, &features, &n);
+        if (r < 0)
+                return r;
+        r = -EINVAL;
+        for (size_t i = 0; i < n; i++) {
+                if (strcmp(features[i].name, name) != 0)
+                        continue;
+                r = 0;
+                if (!features[i].available)
+                        r = error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL, "%s: %s", purpose, features[i].reason);
+                break;
+        }
+        features_free(features, n);
+        return r;
+}

@@ -19,3 +19,8 @@ typedef struct Feature {
 /* Probes by looking (files, options, tracers), never by changing anything. Free with features_free(). */
 int features_probe(Error *error, Feature **ret, size_t *ret_n);
 void features_free(Feature *features, size_t n);
+
+/* For a request that needs one of them: 0, or ERROR_NOT_SUPPORTED_BY_KERNEL with its reason behind `purpose`
+ * (such as "tracer: function_graph"). `name` is one that features_probe() lists; -EINVAL for another. Looks at the
+ * kernel anew (some ms): for the kernel worker. */
+int features_require(const char *name, const char *purpose, Error *error);

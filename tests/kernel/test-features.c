@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -35,6 +36,28 @@ static void each_absent_feature_has_a_reason(void **state) {
                         assert_string_not_equal(features[k].name, features[i].name);
         }
         features_free(features, n);
+}
+
+static void what_is_required_fails_with_the_reason(void **state) {
+        Feature *features = NULL;
+        size_t n = 0;
+
+        assert_int_equal(features_probe(NULL, &features, &n), 0);
+        for (size_t i = 0; i < n; i++) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                int r = features_require(features[i].name, "purpose", &error);
+
+                if (features[i].available) {
+                        assert_int_equal(r, 0);
+                        continue;
+                }
+                assert_true(r < 0);
+                assert_int_equal(error.code, ERROR_NOT_SUPPORTED_BY_KERNEL);
+                assert_non_null(strstr(error_text(&error), "purpose: "));
+                assert_non_null(strstr(error_text(&error), features[i].reason));
+        }
+        features_free(features, n);
+        assert_int_equal(features_require("no such feature", "purpose", NULL), -EINVAL);
 }
 
 static void features_are_what_the_files_say(void **state) {
@@ -102,6 +125,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_absent_feature_has_a_reason),
                 cmocka_unit_test(a_lack_of_permission_is_a_reason),
+                cmocka_unit_test(what_is_required_fails_with_the_reason),
                 cmocka_unit_test(features_are_what_the_files_say),
         };
 
