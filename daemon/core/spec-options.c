@@ -20,6 +20,8 @@ static const struct {
         { "copy_trace_marker", "it concerns the whole system" },
         { "disable_on_free", "it could stop the session" },
         { "latency-format", "captures have one format" },
+        { "func_stack_trace", "the key \"function_stacks\" decides it" },
+        { "function-trace", "the keys \"functions\" and \"all_functions\" decide it" },
 };
 
 /* The name without the "no"; no option of the kernel begins with these letters itself. */
@@ -62,8 +64,11 @@ int spec_options_effective(char *const *options, char ***ret) {
 }
 
 bool spec_options_trace_stacks(char *const *options) {
-        return strv_contains(options, "stacktrace") || strv_contains(options, "userstacktrace") ||
-               strv_contains(options, "func_stack_trace");
+        return spec_options_record_kernel_stacks(options) || strv_contains(options, "userstacktrace");
+}
+
+bool spec_options_record_kernel_stacks(char *const *options) {
+        return strv_contains(options, "stacktrace");
 }
 
 bool spec_options_show_addresses(char *const *options) {

@@ -19,5 +19,7 @@ int spec_options_effective(char *const *options, char ***ret);
 
 /* Is one of the options that record stacks (kernel and user) switched on anywhere in the list? */
 bool spec_options_trace_stacks(char *const *options);
+/* ... or one that records stacks of the kernel, which are addresses? */
+bool spec_options_record_kernel_stacks(char *const *options);
 /* ... or one that lets raw kernel addresses be seen? */
 bool spec_options_show_addresses(char *const *options);

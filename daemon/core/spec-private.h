@@ -51,6 +51,9 @@ static inline SpecFds *spec_fds_at(Spec *spec, const SpecKeyInfo *info) {
         return (SpecFds *) ((char *) spec + info->offset);
 }
 
+/* The part of spec_validate() that concerns the tracer and its functions (spec-tracer.c). */
+int spec_check_tracer(const Spec *spec, Error *error);
+
 /* NULL when there is none for that pattern. */
 SpecFilter *spec_find_filter(const Spec *spec, const char *pattern);
 int spec_add_filter(Spec *spec, const char *pattern, const char *expression);

@@ -36,13 +36,11 @@ static int check_counts(const Spec *spec, Error *error) {
 /* Keys whose names and types are settled, but that this version cannot serve. */
 static int check_supported(const Spec *spec, Error *error) {
         static const SpecKey unsupported[] = {
-                SPEC_TRACER,
                 SPEC_FUNCTIONS,
                 SPEC_FUNCTIONS_NOTRACE,
                 SPEC_GRAPH_FUNCTIONS,
                 SPEC_GRAPH_NOTRACE,
                 SPEC_GRAPH_DEPTH,
-                SPEC_ALL_FUNCTIONS,
                 SPEC_FUNCTION_STACKS,
                 SPEC_PROBES,
                 SPEC_PROBE_FILES,
@@ -70,8 +68,11 @@ int spec_validate(const Spec *spec, Error *error) {
         r = check_supported(spec, error);
         if (r < 0)
                 return r;
-        if (strv_length(spec->events) == 0)
-                return error_set(error, ERROR_INVALID_ARGUMENT, "events: at least one is needed");
+        r = spec_check_tracer(spec, error);
+        if (r < 0)
+                return r;
+        if (strv_length(spec->events) == 0 && !spec_has_tracer(spec))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "events: at least one is needed, or a tracer");
         if (spec->children && !spec_has_processes(spec))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "children: needs pids or pidfds");
         for (size_t i = 0; spec_is_given(spec, SPEC_OUTPUT) && i < ELEMENTSOF(rotation); i++)
@@ -143,6 +144,29 @@ static int write_options(FILE *stream, const Spec *spec) {
         return 0;
 }
 
+static int write_strings(FILE *stream, const char *what, char *const *strings) {
+        CLEANUP(strv_freep) char **sorted = NULL;
+        int r = strv_copy(strings, &sorted);
+
+        if (r < 0)
+                return r;
+        strv_sort(sorted);
+        for (char **string = sorted; *string; string++)
+                (void) fprintf(stream, "%s %s\n", what, *string);
+        return 0;
+}
+
+static int write_tracer(FILE *stream, const Spec *spec) {
+        int r;
+
+        if (!spec_has_tracer(spec))
+                return 0;
+        (void) fprintf(stream, "tracer %s\nfunction_stacks %d\nall_functions %d\n", spec->tracer,
+                       spec->function_stacks, spec->all_functions);
+        r = write_strings(stream, "function", spec->functions);
+        return r < 0 ? r : write_strings(stream, "function_notrace", spec->functions_notrace);
+}
+
 static int write_cpus(FILE *stream, const Spec *spec) {
         CLEANUP_FREE char *cpus = NULL;
         int r = cpu_list_format(&spec->cpus, &cpus);
@@ -176,6 +200,8 @@ int spec_source_key(const Spec *spec, char **ret) {
                 r = write_filters(stream, spec);
         if (r == 0)
                 r = write_options(stream, spec);
+        if (r == 0)
+                r = write_tracer(stream, spec);
         if (r < 0)
                 return r;
         if (fclose(STEAL_PTR(stream)) != 0)
@@ -187,9 +213,9 @@ int spec_source_key(const Spec *spec, char **ret) {
 unsigned spec_powers(const Spec *spec) {
         unsigned powers = POWER_TRACE_SYSTEM;
 
-        if (spec_options_trace_stacks(spec->options))
+        if (spec_has_tracer(spec) || spec_options_trace_stacks(spec->options))
                 powers |= POWER_TRACE_FUNCTIONS;
-        if (spec->symbols || spec_options_show_addresses(spec->options))
+        if (spec_needs_symbols(spec) || spec_options_show_addresses(spec->options))
                 powers |= POWER_KERNEL_ADDRESSES;
         return powers;
 }

@@ -220,9 +220,15 @@ int spec_copy(const Spec *spec, Spec **ret);
 /* `base` first, then what `over` gives: lists are appended, filters and single values replaced. */
 int spec_merge(const Spec *base, const Spec *over, Spec **ret);
 
-/* Rules that concern several keys: some event is asked for; filters, children and so on have what they
+/* Rules that concern several keys: some event or a tracer is asked for; filters, children and so on have what they
  * refer to; output excludes rotation. Call it on the merged spec. */
 int spec_validate(const Spec *spec, Error *error);
+
+/* A tracer other than nop: it records something of its own, events or not. */
+bool spec_has_tracer(const Spec *spec);
+/* The capture gets the kernel's symbol table: the spec asks for it, or it asks for what is recorded as kernel
+ * addresses (functions, stacks of the kernel) and would be unreadable without. */
+bool spec_needs_symbols(const Spec *spec);
 
 /* A session that traces only certain processes (pids or pidfds given, even an empty list). */
 bool spec_has_processes(const Spec *spec);

@@ -13,6 +13,7 @@
 #include "kernel/cpus.h"
 #include "kernel/event-format.h"
 #include "kernel/process.h"
+#include "kernel/tracer.h"
 #include "kernel/tracing-dir.h"
 
 /* A pattern that selects more events than this is to be made narrower before their formats are asked for. */
@@ -205,6 +206,8 @@ int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret) {
                 r = check_cpus(spec, error);
         if (r >= 0)
                 r = check_processes(spec, error);
+        if (r >= 0)
+                r = tracer_check(spec, error);
         if (r < 0)
                 return r;
 

@@ -9,6 +9,7 @@
 #include "core/strv.h"
 #include "kernel/error-log.h"
 #include "kernel/instance-private.h"
+#include "kernel/tracer.h"
 
 static int write_file(Instance *instance, const char *path, const char *text) {
         return tracefs_instance_file_write(instance->tracefs, path, text) < 0 ? -errno : 0;
@@ -202,5 +203,7 @@ int instance_configure(Instance *instance, const Spec *spec, const EventSelectio
                 r = configure_filters(instance, selection, error);
         if (r >= 0)
                 r = configure_events(instance, selection, error);
+        if (r >= 0)
+                r = tracer_configure(instance, spec, error);
         return r;
 }

@@ -72,7 +72,7 @@ static void setup_run(Job *base) {
                         &(PumpConfig){
                                 .instance = job->instance,
                                 .systems = job->selection->systems,
-                                .symbols = job->spec->symbols,
+                                .symbols = spec_needs_symbols(job->spec),
                         },
                         &job->error, &job->pump);
         if (job->r < 0 && job->instance) {

@@ -336,6 +336,50 @@ static void test_validate(void **state) {
         assert_succeeds(spec_validate(*state, &error), &error);
 }
 
+static void test_tracer_does_without_events(void **state) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        assert_succeeds(set_string(*state, SPEC_TRACER, "nop", &error), &error);
+        assert_fails(spec_validate(*state, &error), &error, ERROR_INVALID_ARGUMENT, "events: at least one");
+        free(((Spec *) *state)->tracer);
+        ((Spec *) *state)->tracer = strdup("hwlat");
+        assert_succeeds(spec_validate(*state, &error), &error);
+}
+
+static void test_tracer_rules(void **state) {
+        static const struct {
+                const char *tracer;
+                bool all;
+                const char *message; /* NULL: valid */
+        } rules[] = {
+                { "function", true, NULL },
+                { "function", false, "tracer: function without functions" },
+                { "function_graph", true, NULL },
+                { "function_graph", false, "tracer: function_graph without functions" },
+                { "wakeup", true, NULL },
+                { "wakeup", false, NULL },
+                { "hwlat", true, "all_functions: needs a tracer" },
+                { "nop", true, "all_functions: needs a tracer" },
+                { NULL, true, "all_functions: needs a tracer" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rules); i++) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                CLEANUP(spec_freep) Spec *spec = NULL;
+
+                assert_int_equal(spec_new(&spec), 0);
+                assert_succeeds(set_list(spec, SPEC_EVENTS, "sched", &error), &error);
+                if (rules[i].tracer)
+                        assert_succeeds(set_string(spec, SPEC_TRACER, rules[i].tracer, &error), &error);
+                if (rules[i].all)
+                        assert_succeeds(set_boolean(spec, SPEC_ALL_FUNCTIONS, true, &error), &error);
+                if (rules[i].message)
+                        assert_fails(spec_validate(spec, &error), &error, ERROR_INVALID_ARGUMENT, rules[i].message);
+                else
+                        assert_succeeds(spec_validate(spec, &error), &error);
+        }
+}
+
 static void test_output_excludes_rotation(void **state) {
         static const SpecKey keys[] = { SPEC_SEGMENT_SIZE, SPEC_SEGMENT_AGE, SPEC_SEGMENTS };
         const int fd = 0;
@@ -504,6 +548,29 @@ static void test_source_key_of_values(void **state) {
         assert_string_not_equal(symbols, plain);
 }
 
+static char *source_key_of_tracer(const char *tracer, bool all) {
+        CLEANUP(spec_freep) Spec *spec = NULL;
+        char *key = NULL;
+
+        assert_int_equal(spec_new(&spec), 0);
+        assert_int_equal(set_list(spec, SPEC_EVENTS, "sched", NULL), 0);
+        if (tracer)
+                assert_int_equal(set_string(spec, SPEC_TRACER, tracer, NULL), 0);
+        if (all)
+                assert_int_equal(set_boolean(spec, SPEC_ALL_FUNCTIONS, true, NULL), 0);
+        assert_int_equal(spec_source_key(spec, &key), 0);
+        assert_non_null(key);
+        return key;
+}
+
+static void test_source_key_of_tracers(void **state) {
+        check_same(source_key_of_tracer(NULL, false), source_key_of_tracer("nop", false), true);
+        check_same(source_key_of_tracer("hwlat", false), source_key_of_tracer("hwlat", false), true);
+        check_same(source_key_of_tracer("hwlat", false), source_key_of_tracer(NULL, false), false);
+        check_same(source_key_of_tracer("wakeup", false), source_key_of_tracer("wakeup", true), false);
+        check_same(source_key_of_tracer("wakeup", false), source_key_of_tracer("wakeup_rt", false), false);
+}
+
 static void test_processes_do_not_share(void **state) {
         const int64_t pid = 1;
         char *key = (char *) "untouched";
@@ -525,16 +592,34 @@ static unsigned powers_of(const char *options, bool symbols) {
 }
 
 static void test_powers(void **state) {
+        const unsigned all = POWER_TRACE_SYSTEM | POWER_TRACE_FUNCTIONS | POWER_KERNEL_ADDRESSES;
+
         assert_int_equal(powers_of("", false), POWER_TRACE_SYSTEM);
         assert_int_equal(powers_of("nostacktrace record-cmd", false), POWER_TRACE_SYSTEM);
-        assert_int_equal(powers_of("stacktrace", false), POWER_TRACE_SYSTEM | POWER_TRACE_FUNCTIONS);
+        assert_int_equal(powers_of("stacktrace", false), all);
         assert_int_equal(powers_of("userstacktrace", false), POWER_TRACE_SYSTEM | POWER_TRACE_FUNCTIONS);
-        assert_int_equal(powers_of("func_stack_trace", false), POWER_TRACE_SYSTEM | POWER_TRACE_FUNCTIONS);
         assert_int_equal(powers_of("", true), POWER_TRACE_SYSTEM | POWER_KERNEL_ADDRESSES);
         assert_int_equal(powers_of("sym-addr", false), POWER_TRACE_SYSTEM | POWER_KERNEL_ADDRESSES);
         assert_int_equal(powers_of("nohash-ptr", false), POWER_TRACE_SYSTEM | POWER_KERNEL_ADDRESSES);
         /* Switching it off later does not take the need away: what is asked for is judged, not what is left. */
-        assert_int_equal(powers_of("stacktrace nostacktrace", false), POWER_TRACE_SYSTEM | POWER_TRACE_FUNCTIONS);
+        assert_int_equal(powers_of("stacktrace nostacktrace", false), all);
+}
+
+static void test_powers_of_tracers(void **state) {
+        static const char *const tracers[] = { "function", "function_graph", "wakeup", "hwlat" };
+
+        for (size_t i = 0; i < ELEMENTSOF(tracers); i++) {
+                CLEANUP(spec_freep) Spec *spec = NULL;
+
+                assert_int_equal(spec_new(&spec), 0);
+                assert_int_equal(set_string(spec, SPEC_TRACER, tracers[i], NULL), 0);
+                assert_int_equal(spec_powers(spec),
+                                 POWER_TRACE_SYSTEM | POWER_TRACE_FUNCTIONS | POWER_KERNEL_ADDRESSES);
+                assert_true(spec_needs_symbols(spec));
+        }
+        assert_int_equal(set_string(*state, SPEC_TRACER, "nop", NULL), 0);
+        assert_int_equal(spec_powers(*state), POWER_TRACE_SYSTEM);
+        assert_false(spec_needs_symbols(*state));
 }
 
 #define spec_test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -563,6 +648,10 @@ int main(void) {
                 spec_test(test_source_key_of_values),
                 spec_test(test_processes_do_not_share),
                 spec_test(test_powers),
+                spec_test(test_powers_of_tracers),
+                spec_test(test_tracer_does_without_events),
+                spec_test(test_tracer_rules),
+                spec_test(test_source_key_of_tracers),
         };
 
         return cmocka_run_group_tests_name("spec", tests, NULL, NULL);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The rules between the keys of the tracer and its functions. */
+
+#include <string.h>
+
+#include "core/spec-options.h"
+#include "core/spec-private.h"
+#include "core/tracer-kind.h"
+
+bool spec_has_tracer(const Spec *spec) {
+        return tracer_kind(spec->tracer) != TRACER_NONE;
+}
+
+bool spec_needs_symbols(const Spec *spec) {
+        return spec->symbols || spec_has_tracer(spec) || spec_options_record_kernel_stacks(spec->options);
+}
+
+int spec_check_tracer(const Spec *spec, Error *error) {
+        static const SpecKey of_functions[] = { SPEC_FUNCTIONS, SPEC_FUNCTIONS_NOTRACE, SPEC_ALL_FUNCTIONS,
+                                                SPEC_FUNCTION_STACKS };
+        TracerKind kind = tracer_kind(spec->tracer);
+
+        for (size_t i = 0; i < ELEMENTSOF(of_functions); i++)
+                if (spec_is_given(spec, of_functions[i]) && kind != TRACER_FUNCTIONS && kind != TRACER_LATENCY)
+                        return error_set(error, ERROR_INVALID_ARGUMENT,
+                                         "%s: needs a tracer that records functions, such as \"function\"",
+                                         spec_key_name(of_functions[i]));
+        if (kind == TRACER_FUNCTIONS && strv_length(spec->functions) == 0 &&
+            strv_length(spec->graph_functions) == 0 && !spec->all_functions)
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "tracer: %s without functions would record every call in the kernel; "
+                                 "all_functions allows that",
+                                 spec->tracer);
+        if (spec->function_stacks && strcmp(spec->tracer, "function") != 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "function_stacks: needs the tracer \"function\"");
+        if (spec->function_stacks && strv_length(spec->functions) == 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "function_stacks: needs functions, since a stack for every call in the kernel "
+                                 "would stop the machine");
+        return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The tracer of an instance (current_tracer) and what it records. The kernel lets only some tracers run in
+ * an instance (`allow_instances` of struct tracer, kernel/trace/trace.h): its file available_tracers there
+ * lists just these (get_tracer_for_array(), trace.c, 5.15 to 6.18).
+ */
+
+#include <stdbool.h>
+
+#include "core/error.h"
+#include "core/spec.h"
+#include "kernel/instance.h"
+
+/* Whether the kernel has the spec's tracer, changing nothing. ERROR_NOT_SUPPORTED_BY_KERNEL says why a known
+ * one is missing, ERROR_INVALID_ARGUMENT that the name is unknown. */
+int tracer_check(const Spec *spec, Error *error);
+
+/* Sets ret to whether the spec's tracer can run in this instance. */
+int tracer_fits_instance(Instance *instance, const Spec *spec, Error *error, bool *ret);
+
+/* Sets the tracer, the last step of configuring an instance. Removing the instance stops it.
+ * ERROR_NOT_SUPPORTED_BY_KERNEL for one that cannot run in an instance, ERROR_BUSY for one that can run only
+ * once (hwlat), ERROR_KERNEL_REFUSED. */
+int tracer_configure(Instance *instance, const Spec *spec, Error *error);
