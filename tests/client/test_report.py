@@ -285,6 +285,8 @@ def is_event(*globs):
 def test_selection(dat, everything, options, wanted):
     expected = [one for one in everything if wanted(one)]
     assert objects(*options, dat) == expected
+    if "--comm" in options and not any(one["comm"] == "sh" for one in everything):
+        pytest.skip("the kernel, which keeps some hundred names for the whole machine, has forgotten that of sh")
     assert len(expected) < len(everything)
     if "0" not in options and "1-7" not in options:  # one CPU can have been idle
         assert expected
