@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/decoder.h"
+#include "client/graph.h"
 #include "client/trace-file.h"
 
 #define INSTANCES_MAX 1024
@@ -17,7 +18,7 @@ typedef struct Stream {
         const char *instance;         /* borrowed */
         int cpu;
         bool drained;
-        struct tep_record *head; /* the next one; owned */
+        struct tep_record *head; /* the next one, once it was asked for; owned */
 } Stream;
 
 struct Decoder {
@@ -27,14 +28,17 @@ struct Decoder {
         size_t n_instances;
         Stream *streams;
         size_t n_streams;
-        Stream *current;    /* the stream of the record that the caller has */
-        uint64_t others_ts; /* the earliest head of all other streams; UINT64_MAX: they have none */
-        bool others_first;  /* that head stands before `current`, so it wins when the times are equal */
+        struct tep_record *record;    /* that the caller has; owned */
+        Stream *current;              /* the stream it came from; NULL: look at all of them next time */
+        uint64_t others_ts;           /* the earliest head of all other streams; UINT64_MAX: they have none */
+        bool others_first;            /* that head stands before `current`, so it wins when the times are equal */
+        struct tep_event *graph_exit; /* NULL: the file has no calls, or they are not to be folded */
 };
 
 void decoder_free(Decoder *decoder) {
         if (!decoder)
                 return;
+        tracecmd_free_record(decoder->record);
         for (size_t i = 0; i < decoder->n_streams; i++)
                 tracecmd_free_record(decoder->streams[i].head);
         for (size_t i = 0; i < decoder->n_instances; i++)
@@ -109,6 +113,49 @@ static int make_streams(Decoder *decoder, Error *error) {
         return 0;
 }
 
+static void fill(Stream *stream) {
+        if (stream->head || stream->drained)
+                return;
+        stream->head = tracecmd_read_data(stream->input, stream->cpu);
+        stream->drained = !stream->head;
+}
+
+/* The stream that has the record after the present one in the same buffer. */
+static Stream *find_next(Decoder *decoder, const struct tracecmd_input *input) {
+        Stream *next = NULL;
+
+        for (size_t i = 0; i < decoder->n_streams; i++) {
+                Stream *stream = &decoder->streams[i];
+
+                if (stream->input != input)
+                        continue;
+                fill(stream);
+                if (stream->head && (!next || stream->head->ts < next->head->ts))
+                        next = stream;
+        }
+        return next;
+}
+
+/* In place of the library's printer of calls; the one of returns shows the record alone, and stays. */
+static int print_call(struct trace_seq *seq, struct tep_record *record, struct tep_event *event, void *context) {
+        Decoder *decoder = context;
+        struct tep_event *exit = decoder->graph_exit;
+        Stream *next = NULL;
+
+        if (exit && record == decoder->record && decoder->current)
+                next = find_next(decoder, decoder->current->input);
+        if (next && !graph_is_return(event, record, exit, next->head))
+                next = NULL;
+        graph_print_entry(seq, event, record, exit, next ? next->head : NULL);
+        if (!next)
+                return 0;
+        /* It is in the line of its call. */
+        tracecmd_free_record(next->head);
+        next->head = NULL;
+        decoder->current = NULL;
+        return 0;
+}
+
 int decoder_open(int fd, Error *error, Decoder **ret) {
         CLEANUP(decoder_freep) Decoder *decoder = NULL;
         CLEANUP_CLOSE int own = -1;
@@ -129,15 +176,11 @@ int decoder_open(int fd, Error *error, Decoder **ret) {
                 r = make_streams(decoder, error);
         if (r < 0)
                 return r;
+        if (tep_register_event_handler(tracecmd_get_tep(decoder->input), -1, GRAPH_SYSTEM, GRAPH_ENTRY, print_call,
+                                       decoder) < 0)
+                return error_set(error, ERROR_NO_MEMORY, "out of memory");
         *ret = STEAL_PTR(decoder);
         return 0;
-}
-
-static void fill(Stream *stream) {
-        if (stream->head || stream->drained)
-                return;
-        stream->head = tracecmd_read_data(stream->input, stream->cpu);
-        stream->drained = !stream->head;
 }
 
 /* The stream with the earliest head; the first of those whose heads are equally early. */
@@ -161,20 +204,20 @@ static Stream *choose(Decoder *decoder) {
         return first;
 }
 
-/* The next record is read only when the one before has been dealt with, since the library's function_graph
- * printer looks ahead at, and may take, the record that follows the one that it prints. */
 static Stream *advance(Decoder *decoder) {
         Stream *current = decoder->current;
 
         if (current) {
-                tracecmd_free_record(current->head);
-                current->head = NULL;
                 fill(current);
                 if (current->head && (current->head->ts < decoder->others_ts ||
                                       (current->head->ts == decoder->others_ts && !decoder->others_first)))
                         return current;
         }
         return choose(decoder);
+}
+
+void decoder_fold_calls(Decoder *decoder) {
+        decoder->graph_exit = tep_find_event_by_name(tracecmd_get_tep(decoder->input), GRAPH_SYSTEM, GRAPH_EXIT);
 }
 
 static void learn(struct tep_handle *tep, struct tep_event *event, const struct tep_record *record,
@@ -215,24 +258,27 @@ int decoder_next(Decoder *decoder, DecoderRecord *ret) {
         const char *comm;
         int pid;
 
+        tracecmd_free_record(decoder->record);
+        decoder->record = NULL;
         decoder->current = stream;
         if (!stream)
                 return 0;
-        pid = tep_data_pid(tep, stream->head);
+        decoder->record = STEAL_PTR(stream->head);
+        pid = tep_data_pid(tep, decoder->record);
         comm = tep_data_comm_from_pid(tep, pid);
-        event = tep_find_event_by_record(tep, stream->head);
+        event = tep_find_event_by_record(tep, decoder->record);
         *ret = (DecoderRecord){
                 .tep = tep,
                 .event = event,
-                .record = stream->head,
+                .record = decoder->record,
                 .instance = stream->instance,
                 .pid = pid,
                 .comm = comm ?: "<...>",
-                .lost = stream->head->missed_events,
+                .lost = decoder->record->missed_events,
         };
         /* What a record says holds from the next one on, as in trace-cmd report. */
         if (event)
-                learn_comms(tep, event, stream->head);
+                learn_comms(tep, event, decoder->record);
         return 1;
 }
 

@@ -42,6 +42,10 @@ DEFINE_POINTER_CLEANUP(Decoder, decoder_free);
 /* 1 and the next record, or 0 at the end. */
 int decoder_next(Decoder *decoder, DecoderRecord *ret);
 
+/* From here on, printing a record of function_graph for a call that returns at once takes the record of the
+ * return, too: decoder_next() passes it over. Without it, each of them stands for itself. */
+void decoder_fold_calls(Decoder *decoder);
+
 struct tep_handle *decoder_tep(Decoder *decoder);
 /* Time stamps are nanoseconds, and not a counter's ticks. */
 bool decoder_has_time(const Decoder *decoder);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/escape.h"
+#include "client/graph.h"
 #include "client/json-print.h"
 #include "client/render-json.h"
 #include "client/render-text.h"
@@ -178,10 +179,11 @@ int render_json_lost(RenderJson *render, const DecoderRecord *record, bool has_t
         return r < 0 ? r : json_write(render->out, object, render->pretty);
 }
 
-/* system, event and fields. */
+/* system, event and fields; for the return from a call also how long it took. */
 static int add_event(struct json_object *object, const DecoderRecord *record) {
         const struct tep_event *event = record->event;
         struct json_object *fields = NULL;
+        uint64_t duration;
         int r;
 
         if (!event) {
@@ -195,7 +197,11 @@ static int add_event(struct json_object *object, const DecoderRecord *record) {
                 r = json_add(object, "event", json_string_new(event->name, strlen(event->name)));
         if (r >= 0)
                 r = fields_new(record, &fields);
-        return r < 0 ? r : json_add(object, "fields", fields);
+        if (r >= 0)
+                r = json_add(object, "fields", fields);
+        if (r >= 0 && graph_duration(record->event, record->record, &duration))
+                r = json_add(object, "duration", json_object_new_uint64(duration));
+        return r;
 }
 
 int render_json_record(RenderJson *render, const DecoderRecord *record, bool has_time) {

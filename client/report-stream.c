@@ -91,6 +91,8 @@ static int window_open(Window *window, const Input *input, const ReportSegment *
                 return r;
         record_filter_set_window(window->filter, bounds->since, bounds->until);
         window->has_time = decoder_has_time(window->decoder);
+        if (!input->options->json)
+                decoder_fold_calls(window->decoder);
         window_advance(window);
         return 0;
 }
