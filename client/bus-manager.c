@@ -130,6 +130,24 @@ int bus_manager_describe_event(BusClient *client, const char *event, Error *erro
         return call_manager(client, "DescribeEvent", event, 0, 's', error, ret_json);
 }
 
+int bus_manager_list_functions(BusClient *client, const char *pattern, unsigned max, Error *error, char ***ret) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int r;
+
+        r = bus_client_new_call(client, KTRACED_OBJECT_PATH, KTRACED_MANAGER_INTERFACE, "ListFunctions", error,
+                                &call);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(call, "su", pattern, max);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        r = bus_client_call(client, call, 0, error, &reply);
+        if (r < 0)
+                return r;
+        r = bus_read_strings(reply, ret);
+        return r < 0 ? bus_client_message_error(r, error) : 0;
+}
+
 int bus_manager_list_tracers(BusClient *client, Error *error, char ***ret) {
         return query_strings(client, "ListTracers", NULL, error, ret);
 }

@@ -21,6 +21,8 @@ int bus_manager_list_captures(BusClient *client, const char *session_id, Error *
 int bus_manager_get_capture(BusClient *client, const char *id, Error *error, char **ret_path);
 int bus_manager_list_events(BusClient *client, const char *pattern, Error *error, char ***ret);
 int bus_manager_describe_event(BusClient *client, const char *event, Error *error, char **ret_json);
+/* At most `max`; 0: all. */
+int bus_manager_list_functions(BusClient *client, const char *pattern, unsigned max, Error *error, char ***ret);
 int bus_manager_list_tracers(BusClient *client, Error *error, char ***ret);
 int bus_manager_list_profiles(BusClient *client, Error *error, ProfileRows *ret);
 int bus_manager_describe_profile(BusClient *client, const char *name, Error *error, char **ret_json);

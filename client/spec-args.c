@@ -26,6 +26,8 @@ void spec_args_clear(SpecArgs *args) {
         strv_free(args->events);
         strv_free(args->filters);
         strv_free(args->options);
+        strv_free(args->functions);
+        strv_free(args->functions_notrace);
         free(args->pids);
         spec_args_init(args);
 }
@@ -116,15 +118,22 @@ static ParseResult take_pids(SpecArgs *args, const char *argument) {
         return PARSE_GO_ON;
 }
 
-static ParseResult take_options(SpecArgs *args, const char *argument) {
+/* Appends the words of a list with commas. */
+static ParseResult take_words(const char *argument, char ***to) {
         CLEANUP(strv_freep) char **words = NULL;
 
         if (strv_split(argument, ",", &words) < 0)
                 return out_of_memory();
         for (size_t i = 0; words && words[i]; i++)
-                if (strv_append(&args->options, words[i]) < 0)
+                if (strv_append(to, words[i]) < 0)
                         return out_of_memory();
         return PARSE_GO_ON;
+}
+
+static ParseResult take_functions(const char *option, const char *argument, char ***to) {
+        if (argument[strspn(argument, ",")] == '\0')
+                return wrong(option, argument, "a function or a pattern");
+        return take_words(argument, to);
 }
 
 /* trace-cmd's -b is in KiB: so is a bare number here. */
@@ -160,6 +169,32 @@ static ParseResult take_segments(SpecArgs *args, const char *argument) {
         return PARSE_GO_ON;
 }
 
+/* Those of the tracer and of stack traces. */
+static ParseResult take_tracer_option(SpecArgs *args, int c, const char *argument, bool *is_spec) {
+        switch (c) {
+        case 'p':
+                args->tracer = argument;
+                return PARSE_GO_ON;
+        case 'l':
+                return take_functions("--function", argument, &args->functions);
+        case 'n':
+                return take_functions("--notrace", argument, &args->functions_notrace);
+        case 'T':
+                return take_words("stacktrace", &args->options);
+        case OPTION_USER_STACK:
+                return take_words("userstacktrace", &args->options);
+        case OPTION_ALL_FUNCTIONS:
+                args->all_functions = true;
+                return PARSE_GO_ON;
+        case OPTION_FUNC_STACK:
+                args->function_stacks = true;
+                return PARSE_GO_ON;
+        default:
+                *is_spec = false;
+                return PARSE_GO_ON;
+        }
+}
+
 static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument, bool *is_spec) {
         switch (c) {
         case 'e':
@@ -181,7 +216,7 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 args->clock = argument;
                 return PARSE_GO_ON;
         case 'O':
-                return take_options(args, argument);
+                return take_words(argument, &args->options);
         case 'b':
                 return take_buffer_size(args, argument);
         case OPTION_PROFILE:
@@ -199,8 +234,7 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 args->symbols = true;
                 return PARSE_GO_ON;
         default:
-                *is_spec = false;
-                return PARSE_GO_ON;
+                return take_tracer_option(args, c, argument, is_spec);
         }
 }
 
@@ -220,8 +254,9 @@ ParseResult spec_args_check(const SpecArgs *args, bool has_program) {
                 (void) verb_usage("--children needs --pid, or --follow with a program.");
                 return PARSE_WRONG;
         }
-        if (!args->events && !args->profile) {
-                (void) verb_usage("Nothing to trace: name events with --event or a profile with --profile.");
+        if (!args->events && !args->profile && !args->tracer) {
+                (void) verb_usage("Nothing to trace: name events with --event, a tracer with --tracer or a profile "
+                                  "with --profile.");
                 return PARSE_WRONG;
         }
         return PARSE_GO_ON;
@@ -328,6 +363,12 @@ static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
                 r = append_number(m, "duration", args->duration);
         if (r >= 0)
                 r = append_true(m, "symbols", args->symbols);
+        if (r >= 0)
+                r = append_string(m, "tracer", args->tracer);
+        if (r >= 0)
+                r = append_true(m, "all_functions", args->all_functions);
+        if (r >= 0)
+                r = append_true(m, "function_stacks", args->function_stacks);
         return r < 0 ? r : append_true(m, "attached", args->attached);
 }
 
@@ -345,6 +386,10 @@ int spec_args_append(const SpecArgs *args, sd_bus_message *message) {
                 r = append_pids(message, args->pids, args->n_pids);
         if (r >= 0)
                 r = append_strings(message, "options", args->options);
+        if (r >= 0)
+                r = append_strings(message, "functions", args->functions);
+        if (r >= 0)
+                r = append_strings(message, "functions_notrace", args->functions_notrace);
         if (r >= 0)
                 r = append_descriptors(message, args);
         return r < 0 ? r : sd_bus_message_close_container(message);

@@ -32,6 +32,9 @@ typedef struct SpecArgs {
         uint64_t segment_age, duration;     /* usec */
         uint64_t segments;
         bool symbols;
+        const char *tracer; /* argv's */
+        char **functions, **functions_notrace;
+        bool all_functions, function_stacks;
         /* Not options of their own: */
         bool attached;
         int pidfd;  /* borrowed; -1: none */
@@ -45,22 +48,30 @@ enum {
         OPTION_SEGMENT_AGE,
         OPTION_SEGMENTS,
         OPTION_SYMBOLS,
+        OPTION_ALL_FUNCTIONS,
+        OPTION_FUNC_STACK,
+        OPTION_USER_STACK,
         OPTION_AFTER_SPEC,
 };
 
-#define SPEC_ARGS_SHORT "e:f:vP:cM:C:O:b:"
-#define SPEC_ARGS_LONG                                                                                 \
-        { "event", required_argument, NULL, 'e' }, { "filter", required_argument, NULL, 'f' },         \
-                { "exclude", no_argument, NULL, 'v' }, { "pid", required_argument, NULL, 'P' },        \
-                { "children", no_argument, NULL, 'c' }, { "cpus", required_argument, NULL, 'M' },      \
-                { "clock", required_argument, NULL, 'C' }, { "option", required_argument, NULL, 'O' }, \
-                { "buffer-size", required_argument, NULL, 'b' },                                       \
-                { "profile", required_argument, NULL, OPTION_PROFILE },                                \
-                { "duration", required_argument, NULL, OPTION_DURATION },                              \
-                { "segment-size", required_argument, NULL, OPTION_SEGMENT_SIZE },                      \
-                { "segment-age", required_argument, NULL, OPTION_SEGMENT_AGE },                        \
-                { "segments", required_argument, NULL, OPTION_SEGMENTS }, {                            \
-                "symbols", no_argument, NULL, OPTION_SYMBOLS                                           \
+#define SPEC_ARGS_SHORT "e:f:vP:cM:C:O:b:p:l:n:T"
+#define SPEC_ARGS_LONG                                                                                    \
+        { "event", required_argument, NULL, 'e' }, { "filter", required_argument, NULL, 'f' },            \
+                { "exclude", no_argument, NULL, 'v' }, { "pid", required_argument, NULL, 'P' },           \
+                { "children", no_argument, NULL, 'c' }, { "cpus", required_argument, NULL, 'M' },         \
+                { "clock", required_argument, NULL, 'C' }, { "option", required_argument, NULL, 'O' },    \
+                { "buffer-size", required_argument, NULL, 'b' },                                          \
+                { "profile", required_argument, NULL, OPTION_PROFILE },                                   \
+                { "duration", required_argument, NULL, OPTION_DURATION },                                 \
+                { "segment-size", required_argument, NULL, OPTION_SEGMENT_SIZE },                         \
+                { "segment-age", required_argument, NULL, OPTION_SEGMENT_AGE },                           \
+                { "segments", required_argument, NULL, OPTION_SEGMENTS },                                 \
+                { "tracer", required_argument, NULL, 'p' }, { "function", required_argument, NULL, 'l' }, \
+                { "notrace", required_argument, NULL, 'n' }, { "stacktrace", no_argument, NULL, 'T' },    \
+                { "all-functions", no_argument, NULL, OPTION_ALL_FUNCTIONS },                             \
+                { "func-stack", no_argument, NULL, OPTION_FUNC_STACK },                                   \
+                { "user-stack", no_argument, NULL, OPTION_USER_STACK }, {                                 \
+                "symbols", no_argument, NULL, OPTION_SYMBOLS                                              \
         }
 
 void spec_args_init(SpecArgs *args);

@@ -60,6 +60,26 @@ static int list_events(Globals *globals, int argc, char *argv[]) {
         return print_names(globals, events, "event");
 }
 
+static int list_functions(Globals *globals, int argc, char *argv[]) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(bus_client_freep) BusClient *client = NULL;
+        CLEANUP(strv_freep) char **functions = NULL;
+        ParseResult result;
+        char **words;
+        int r;
+
+        result = globals_parse_words(globals, argc, argv, 0, 1, "list functions [PATTERN]", &words);
+        if (result != PARSE_GO_ON)
+                return parse_result_to_exit(result);
+        r = bus_client_new(globals, &error, &client);
+        if (r < 0)
+                return verb_failed(&error, "connect to ktraced");
+        r = bus_manager_list_functions(client, words[0] ?: "", 0, &error, &functions);
+        if (r < 0)
+                return verb_failed(&error, "list functions");
+        return print_names(globals, functions, "function");
+}
+
 static int list_tracers(Globals *globals, int argc, char *argv[]) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP(bus_client_freep) BusClient *client = NULL;
@@ -261,9 +281,9 @@ static int list_profile(Globals *globals, int argc, char *argv[]) {
 
 int verb_list(Globals *globals, int argc, char *argv[]) {
         static const Verb verbs[] = {
-                { "events", list_events },     { "event", list_event },     { "tracers", list_tracers },
-                { "profiles", list_profiles }, { "profile", list_profile }, { "options", list_options },
-                { "clocks", list_clocks },
+                { "events", list_events },     { "event", list_event },         { "tracers", list_tracers },
+                { "profiles", list_profiles }, { "profile", list_profile },     { "options", list_options },
+                { "clocks", list_clocks },     { "functions", list_functions },
         };
 
         return verb_dispatch(verbs, ELEMENTSOF(verbs), "list", globals, argc, argv);

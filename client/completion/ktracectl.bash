@@ -20,6 +20,11 @@ __ktracectl_systems_and_events() {
         __ktracectl_ask list events | awk -F: '{ print $0; if (!seen[$1]++) print $1 }'
 }
 
+# Those that begin with $1, since there are tens of thousands.
+__ktracectl_functions() {
+        [[ -n $1 ]] && __ktracectl_ask list functions "$1*" | awk '{ if (!seen[$1]++) print $1 }'
+}
+
 __ktracectl_profiles() {
         __ktracectl_ask list profiles | awk '{ print $1 }'
 }
@@ -51,7 +56,8 @@ _ktracectl() {
         local globals='-h --help --version -q --quiet --json -j --no-pager --no-legend --no-ask-password -H --host
                 --embedded'
         local spec='-e --event -f --filter -v --exclude --profile -P --pid -c --children -M --cpus -C --clock -O
-                --option -b --buffer-size --duration --segment-size --segment-age --segments --symbols'
+                --option -b --buffer-size --duration --segment-size --segment-age --segments --symbols -p --tracer -l
+                --function -n --notrace --all-functions --func-stack -T --stacktrace --user-stack'
         local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary
                 --top -t --nanoseconds'
 
@@ -109,6 +115,14 @@ _ktracectl() {
                 __ktracectl_reply "$cur" list < <(__ktracectl_ask list options)
                 return
                 ;;
+        -p | --tracer)
+                __ktracectl_reply "$cur" one < <(__ktracectl_ask list tracers)
+                return
+                ;;
+        -l | --function | -n | --notrace)
+                __ktracectl_reply "$cur" list < <(__ktracectl_functions "${cur##*,}")
+                return
+                ;;
         -P | --pid)
                 __ktracectl_reply "$cur" list < <(ps -A -o pid=)
                 return
@@ -160,8 +174,9 @@ _ktracectl() {
                 fi
                 ;;
         capture/*) __ktracectl_reply "$cur" one < <(__ktracectl_captures) ;;
-        list/) __ktracectl_reply "$cur" one <<<'events event tracers profiles profile options clocks' ;;
+        list/) __ktracectl_reply "$cur" one <<<'events event functions tracers profiles profile options clocks' ;;
         list/event*) __ktracectl_reply "$cur" one < <(__ktracectl_systems_and_events) ;;
+        list/functions) __ktracectl_reply "$cur" one < <(__ktracectl_functions "$cur") ;;
         list/profile) __ktracectl_reply "$cur" one < <(__ktracectl_profiles) ;;
         report/*)
                 __ktracectl_files "$cur"

@@ -21,6 +21,7 @@ static const AccessRow access_table[] = {
         { KTRACED_MANAGER_INTERFACE, "ListEvents", ACCESS_ACTION, ACTION("query") },
         { KTRACED_MANAGER_INTERFACE, "DescribeEvent", ACCESS_ACTION, ACTION("query") },
         { KTRACED_MANAGER_INTERFACE, "ListTracers", ACCESS_ACTION, ACTION("query") },
+        { KTRACED_MANAGER_INTERFACE, "ListFunctions", ACCESS_ACTION, ACTION("query") },
         { KTRACED_MANAGER_INTERFACE, "ListProfiles", ACCESS_ACTION, ACTION("query") },
         { KTRACED_MANAGER_INTERFACE, "DescribeProfile", ACCESS_ACTION, ACTION("query") },
         { KTRACED_MANAGER_INTERFACE, "Capabilities", ACCESS_ACTION, ACTION("query") },

@@ -79,7 +79,7 @@ static int pids_join(const Spec *spec, char **ret) {
 }
 
 static int add_details(BusCall *call, const ResolvedSpec *resolved) {
-        CLEANUP_FREE char *events = NULL, *pids = NULL, *options = NULL;
+        CLEANUP_FREE char *events = NULL, *pids = NULL, *options = NULL, *functions = NULL;
         int r;
 
         r = selection_join(&resolved->selection, &events);
@@ -89,6 +89,9 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
         if (r < 0)
                 return r;
         r = strv_join(resolved->spec->options, ",", &options);
+        if (r < 0)
+                return r;
+        r = strv_join(resolved->spec->functions, ",", &functions);
         if (r < 0)
                 return r;
 
@@ -102,6 +105,12 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
         if (r < 0)
                 return r;
         r = bus_call_add_detail(call, "pids", pids);
+        if (r < 0)
+                return r;
+        r = bus_call_add_detail(call, "tracer", resolved->spec->tracer ? resolved->spec->tracer : "nop");
+        if (r < 0)
+                return r;
+        r = bus_call_add_detail(call, "functions", functions);
         if (r < 0)
                 return r;
 

@@ -28,6 +28,12 @@ static int parse_text(BusCall *call, Error *error) {
         return 0;
 }
 
+static int parse_text_and_number(BusCall *call, Error *error) {
+        int r = parse_text(call, error);
+
+        return r < 0 ? r : sd_bus_message_read(call->message, "u", &call->number);
+}
+
 static void call_reply_path(BusCall *call, int r, const char *path) {
         if (r < 0)
                 bus_call_fail(call, r, NULL);
@@ -269,6 +275,10 @@ static void execute_list_tracers(BusCall *call) {
         manager_query(call->bus->manager, QUERY_TRACERS, NULL, on_strv, call);
 }
 
+static void execute_list_functions(BusCall *call) {
+        manager_list_functions(call->bus->manager, call->text, call->number, on_strv, call);
+}
+
 static int append_profiles(const Profiles *profiles, sd_bus_message *reply) {
         int r;
 
@@ -465,6 +475,7 @@ static const BusMethod methods[] = {
         { "ListEvents", parse_text, NULL, execute_list_events },
         { "DescribeEvent", parse_text, NULL, execute_describe_event },
         { "ListTracers", NULL, NULL, execute_list_tracers },
+        { "ListFunctions", parse_text_and_number, NULL, execute_list_functions },
         { "ListProfiles", NULL, NULL, execute_list_profiles },
         { "DescribeProfile", parse_text, NULL, execute_describe_profile },
         { "Capabilities", NULL, NULL, execute_capabilities },
@@ -513,6 +524,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListTracers", SD_BUS_NO_ARGS, SD_BUS_RESULT("as", tracers), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListFunctions", SD_BUS_ARGS("s", glob, "u", max), SD_BUS_RESULT("as", functions),
+                                on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListProfiles", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ss)", profiles), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("DescribeProfile", SD_BUS_ARGS("s", name), SD_BUS_RESULT("s", description), on_call,

@@ -32,6 +32,7 @@ static const ErrorInfo error_table[_ERROR_CODE_MAX] = {
         [ERROR_NO_SUCH_CAPTURE] = { ENOENT, false, OWN_ERROR("NoSuchCapture"), "No such capture" },
         [ERROR_NO_SUCH_SEGMENT] = { ENOENT, false, OWN_ERROR("NoSuchSegment"), "No such segment" },
         [ERROR_NO_SUCH_EVENT] = { ENOENT, false, OWN_ERROR("NoSuchEvent"), "No such event" },
+        [ERROR_NO_SUCH_FUNCTION] = { ENOENT, false, OWN_ERROR("NoSuchFunction"), "No such function" },
         [ERROR_NO_SUCH_PROFILE] = { ENOENT, false, OWN_ERROR("NoSuchProfile"), "No such profile" },
         [ERROR_NO_SUCH_PROCESS] = { ESRCH, true, OWN_ERROR("NoSuchProcess"), "No such process" },
         [ERROR_BAD_FILTER] = { EINVAL, false, OWN_ERROR("BadFilter"), "Bad filter expression" },

@@ -27,6 +27,7 @@ typedef enum ErrorCode {
         ERROR_NO_SUCH_CAPTURE,
         ERROR_NO_SUCH_SEGMENT,
         ERROR_NO_SUCH_EVENT,
+        ERROR_NO_SUCH_FUNCTION,
         ERROR_NO_SUCH_PROFILE,
         ERROR_NO_SUCH_PROCESS,
         ERROR_BAD_FILTER,     /* message holds the expression and the position, marked */

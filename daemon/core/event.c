@@ -470,7 +470,7 @@ int event_selection_resolve(const Spec *spec, const EventList *list, Error *erro
                 if (r < 0)
                         return r;
         }
-        if (!memchr(resolution.selected, 1, list->n_events))
+        if (strv_length(spec->events) > 0 && !memchr(resolution.selected, 1, list->n_events))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "events: no event is left to record");
         for (size_t i = 0; i < spec->n_filters; i++) {
                 r = apply_filter(&resolution, spec->filters + i, error);

@@ -60,7 +60,7 @@ int event_pattern_check(const char *pattern, Error *error);
 /* The events of `list` that match, as "system:name" strings. No match is no error. */
 int event_pattern_match(const char *pattern, const EventList *list, char ***ret);
 
-/* ERROR_NO_SUCH_EVENT names the pattern that matched nothing and, if there is one, the nearest name.
- * A filter whose pattern matches none of the selected events is ERROR_INVALID_ARGUMENT, as are two
- * filters for one event. */
+/* A spec without events selects none. ERROR_NO_SUCH_EVENT names the pattern that matched nothing and, if there is
+ * one, the nearest name. A filter whose pattern matches none of the selected events is ERROR_INVALID_ARGUMENT, as are
+ * two filters for one event. */
 int event_selection_resolve(const Spec *spec, const EventList *list, Error *error, EventSelection *ret);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/event.h"
+#include "core/function-pattern.h"
 #include "core/parse.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
@@ -275,13 +276,13 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                              .set = spec_set_strings,
                              .offset = offsetof(Spec, functions),
                              .max = SPEC_FUNCTIONS_MAX,
-                             .check = check_text },
+                             .check = function_pattern_check },
         [SPEC_FUNCTIONS_NOTRACE] = { .name = "functions_notrace",
                                      .type = SPEC_TYPE_STRINGS,
                                      .set = spec_set_strings,
                                      .offset = offsetof(Spec, functions_notrace),
                                      .max = SPEC_FUNCTIONS_MAX,
-                                     .check = check_text },
+                                     .check = function_pattern_check },
         [SPEC_GRAPH_FUNCTIONS] = { .name = "graph_functions",
                                    .type = SPEC_TYPE_STRINGS,
                                    .set = spec_set_strings,

@@ -36,12 +36,9 @@ static int check_counts(const Spec *spec, Error *error) {
 /* Keys whose names and types are settled, but that this version cannot serve. */
 static int check_supported(const Spec *spec, Error *error) {
         static const SpecKey unsupported[] = {
-                SPEC_FUNCTIONS,
-                SPEC_FUNCTIONS_NOTRACE,
                 SPEC_GRAPH_FUNCTIONS,
                 SPEC_GRAPH_NOTRACE,
                 SPEC_GRAPH_DEPTH,
-                SPEC_FUNCTION_STACKS,
                 SPEC_PROBES,
                 SPEC_PROBE_FILES,
                 SPEC_SYNTHETIC_EVENTS,

@@ -12,6 +12,13 @@ bool spec_has_tracer(const Spec *spec) {
         return tracer_kind(spec->tracer) != TRACER_NONE;
 }
 
+bool spec_records_functions(const Spec *spec) {
+        TracerKind kind = tracer_kind(spec->tracer);
+
+        return kind == TRACER_FUNCTIONS ||
+               (kind == TRACER_LATENCY && (strv_length(spec->functions) > 0 || spec->all_functions));
+}
+
 bool spec_needs_symbols(const Spec *spec) {
         return spec->symbols || spec_has_tracer(spec) || spec_options_record_kernel_stacks(spec->options);
 }

@@ -226,6 +226,8 @@ int spec_validate(const Spec *spec, Error *error);
 
 /* A tracer other than nop: it records something of its own, events or not. */
 bool spec_has_tracer(const Spec *spec);
+/* A tracer that records functions: always, or by the way because the spec names some. */
+bool spec_records_functions(const Spec *spec);
 /* The capture gets the kernel's symbol table: the spec asks for it, or it asks for what is recorded as kernel
  * addresses (functions, stacks of the kernel) and would be unreadable without. */
 bool spec_needs_symbols(const Spec *spec);

@@ -12,6 +12,7 @@
 #include "core/strv.h"
 #include "kernel/cpus.h"
 #include "kernel/event-format.h"
+#include "kernel/functions.h"
 #include "kernel/process.h"
 #include "kernel/tracer.h"
 #include "kernel/tracing-dir.h"
@@ -208,6 +209,8 @@ int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret) {
                 r = check_processes(spec, error);
         if (r >= 0)
                 r = tracer_check(spec, error);
+        if (r >= 0)
+                r = functions_check(spec, error);
         if (r < 0)
                 return r;
 

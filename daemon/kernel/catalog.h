@@ -18,6 +18,6 @@ int catalog_read(Error *error, EventList *ret);
 int catalog_describe_event(const char *pattern, Error *error, char **ret);
 
 /* Resolves the spec's events and checks everything that only the kernel knows: events exist, filters
- * suit the fields, clock, options, CPUs and tracer exist, processes are alive. Changes nothing.
+ * suit the fields, clock, options, CPUs, tracer and functions exist, processes are alive. Changes nothing.
  * ERROR_NOT_SUPPORTED_BY_KERNEL when system calls are asked for and the kernel has no events for them. */
 int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret);

@@ -73,8 +73,14 @@ static int configure_default_options(Instance *instance, const Spec *spec, Error
                 const char *name;
                 bool on;
         } defaults[] = {
-                { "overwrite", true },        { "markers", true },         { "event-fork", spec->children },
-                { "stacktrace", false },      { "userstacktrace", false }, { "pause-on-trace", false },
+                { "overwrite", true },
+                { "markers", true },
+                { "event-fork", spec->children },
+                { "function-fork", spec->children && spec_records_functions(spec) },
+                { "function-trace", spec_records_functions(spec) },
+                { "stacktrace", false },
+                { "userstacktrace", false },
+                { "pause-on-trace", false },
                 { "disable_on_free", false },
         };
 
@@ -102,6 +108,8 @@ static int configure_options(Instance *instance, const Spec *spec, Error *error)
         for (size_t i = 0; spec->options && spec->options[i]; i++) {
                 const char *option = spec->options[i];
 
+                if (tracer_has_option(spec, option))
+                        continue;
                 r = set_option(instance, option, true);
                 if (r == -ENOENT && strncmp(option, "no", 2) == 0)
                         r = set_option(instance, option + 2, false);
@@ -199,6 +207,8 @@ int instance_configure(Instance *instance, const Spec *spec, const EventSelectio
                 r = configure_cpus(instance, spec, error);
         if (r >= 0)
                 r = instance_configure_processes(instance, spec, error);
+        if (r >= 0)
+                r = tracer_configure_functions(instance, spec, error);
         if (r >= 0)
                 r = configure_filters(instance, selection, error);
         if (r >= 0)

@@ -19,10 +19,12 @@ struct Instance {
         uint32_t page_size;
         int tracing_on_fd; /* open from creation to destruction, which keeps others from removing it */
         bool has_processes;
+        bool has_function_processes; /* the functions are those of the processes only, too */
 };
 
 /* Brings instance->buffer_size up to date. */
 int instance_read_buffer_size(Instance *instance);
 
-/* Sets the pid filter to the tasks of the spec's processes; the option event-fork must be set before. */
+/* Sets the pid filters to the tasks of the spec's processes; the options event-fork and
+ * function-fork must be set before. */
 int instance_configure_processes(Instance *instance, const Spec *spec, Error *error);

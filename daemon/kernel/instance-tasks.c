@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The pid filter of an instance (set_event_pid). What it must never be is empty, since the kernel takes
- * that for "no filter".
+ * The pid filters of an instance: set_event_pid and, with a tracer of functions, set_ftrace_pid. What they must
+ * never be is empty, since the kernel takes that for "no filter".
  */
 
 #include <errno.h>
@@ -56,13 +56,21 @@ static int task_list_add(TaskList *list, const pid_t *tasks, size_t n_tasks) {
         return 0;
 }
 
-/* Appends to the pid filter, in one write: each one but the first costs a grace period (35 ms). The kernel
+/* Appends to a pid filter, in one write: each one but the first costs a grace period (35 ms). The kernel
  * takes the text word by word and so has no limit on its length (trace_pid_write(), trace.c). */
+static int append_tasks(Instance *instance, const char *file, const char *text) {
+        int n = tracefs_instance_file_append(instance->tracefs, file, text);
+
+        if (n < 0)
+                return -errno;
+        return (size_t) n < strlen(text) ? -EIO : 0;
+}
+
 static int write_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks) {
         CLEANUP_FREE char *text = NULL;
         size_t length = 0;
         FILE *stream;
-        int n;
+        int r;
 
         stream = open_memstream(&text, &length);
         if (!stream)
@@ -72,10 +80,10 @@ static int write_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks) {
         if (fclose(stream) != 0)
                 return -ENOMEM;
 
-        n = tracefs_instance_file_append(instance->tracefs, "set_event_pid", text);
-        if (n < 0)
-                return -errno;
-        return (size_t) n < length ? -EIO : 0;
+        r = append_tasks(instance, "set_event_pid", text);
+        if (r >= 0 && instance->has_function_processes)
+                r = append_tasks(instance, "set_ftrace_pid", text);
+        return r;
 }
 
 int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error) {
@@ -174,6 +182,9 @@ int instance_configure_processes(Instance *instance, const Spec *spec, Error *er
 
         if (!spec_has_processes(spec))
                 return 0;
+        /* Kernels without function tracers have no such file, and no need of it. */
+        instance->has_function_processes =
+                spec_records_functions(spec) && tracefs_file_exists(instance->tracefs, "set_ftrace_pid");
         if (spec->n_pids + spec->pidfds.n_fds == 0) {
                 r = filter_nobody(instance, error);
                 if (r < 0)

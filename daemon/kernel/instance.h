@@ -30,9 +30,9 @@ int instance_create(const char *name, Error *error, Instance **ret);
 void instance_free(Instance *instance);
 DEFINE_POINTER_CLEANUP(Instance, instance_free);
 
-/* Clock, buffer size, options, CPUs, processes, filters, the events, then the tracer; in that order, since a
- * change of clock or size clears the buffer. `spec` is complete (defaults filled in), `selection` resolved from
- * it. ERROR_KERNEL_REFUSED carries the error_log text. A failure leaves the instance for destroying.
+/* Clock, buffer size, options, CPUs, processes, functions, filters, the events, then the tracer; in that order, since
+ * a change of clock or size clears the buffer. `spec` is complete (defaults filled in), `selection` resolved from it.
+ * ERROR_KERNEL_REFUSED carries the error_log text. A failure leaves the instance for destroying.
  *
  * Options that the spec does not name get the kernel's defaults and not what the top level has at the time.
  * Processes: the tasks that they have now, and what these start later only with spec->children, threads

@@ -3,6 +3,8 @@
 #include "kernel/tracer.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <tracefs.h>
 
@@ -12,6 +14,9 @@
 #include "kernel/instance-private.h"
 #include "kernel/kernel-text.h"
 #include "kernel/tracing-dir.h"
+
+/* Of "options/" and the longest name in function_options. */
+#define OPTION_PATH_SIZE 64
 
 static int refuse_unknown(const Spec *spec, char *const *tracers, Error *error) {
         CLEANUP_FREE char *list = NULL, *purpose = NULL;
@@ -67,12 +72,179 @@ int tracer_fits_instance(Instance *instance, const Spec *spec, Error *error, boo
         return 0;
 }
 
+static int refuse_function(const char *key, const char *pattern, int r, Error *error) {
+        if (r == -EINVAL)
+                return error_set(error, ERROR_NO_SUCH_FUNCTION, "%s: the kernel no longer has \"%s\"", key, pattern);
+        return error_set(error, ERROR_KERNEL_REFUSED, "%s: the kernel refused \"%s\": %s", key, pattern,
+                         strerror(-r));
+}
+
+/* The kernel gathers what is written through one descriptor and lets it take effect when that is closed. It
+ * takes one pattern at a write (ftrace_regex_write(), ftrace.c, 5.15 to 6.18). */
+static int write_functions(Instance *instance, const char *file, SpecKey key, char *const *patterns, Error *error) {
+        CLEANUP_CLOSE int fd = -1;
+
+        if (strv_length(patterns) == 0)
+                return 0;
+        fd = tracefs_instance_file_open(instance->tracefs, file, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+                return refuse_function(spec_key_name(key), patterns[0], -errno, error);
+        for (; *patterns; patterns++) {
+                CLEANUP_FREE char *line = NULL;
+                int n = asprintf(&line, "%s\n", *patterns);
+
+                if (n < 0)
+                        return error_set_errno(error, -ENOMEM, "Cannot set the functions");
+                if (write(fd, line, (size_t) n) < 0)
+                        return refuse_function(spec_key_name(key), *patterns, -errno, error);
+        }
+        return 0;
+}
+
+int tracer_configure_functions(Instance *instance, const Spec *spec, Error *error) {
+        int r;
+
+        r = write_functions(instance, "set_ftrace_filter", SPEC_FUNCTIONS, spec->functions, error);
+        if (r < 0)
+                return r;
+        return write_functions(instance, "set_ftrace_notrace", SPEC_FUNCTIONS_NOTRACE, spec->functions_notrace,
+                               error);
+}
+
+/* The options of the tracer "function" (func_opts in trace_functions.c). The kernel has one variable for all
+ * instances, but an instance looks at it only when its tracer is set, or when the option is changed through the
+ * instance's own file while that tracer runs there (func_set_flag(), 5.15 to 6.18). */
+static const char *const function_options[] = { "func_stack_trace", "func-no-repeats", "func-args" };
+
+typedef struct OptionStates {
+        bool on[ELEMENTSOF(function_options)];
+        bool exists[ELEMENTSOF(function_options)];
+} OptionStates;
+
+static bool is_off(const char *option, const char *name) {
+        return strncmp(option, "no", 2) == 0 && strcmp(option + 2, name) == 0;
+}
+
+bool tracer_has_option(const Spec *spec, const char *option) {
+        if (!spec->tracer || strcmp(spec->tracer, "function") != 0)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(function_options); i++)
+                if (strcmp(option, function_options[i]) == 0 || is_off(option, function_options[i]))
+                        return true;
+        return false;
+}
+
+static OptionStates wanted_options(const Spec *spec) {
+        OptionStates states = { .on[0] = spec->function_stacks };
+
+        for (size_t i = 1; i < ELEMENTSOF(function_options); i++)
+                for (char **option = spec->options; option && *option; option++)
+                        if (strcmp(*option, function_options[i]) == 0)
+                                states.on[i] = true;
+                        else if (is_off(*option, function_options[i]))
+                                states.on[i] = false;
+        return states;
+}
+
+static int option_path(size_t i, char *path, size_t size) {
+        int n = snprintf(path, size, "options/%s", function_options[i]);
+
+        return n < 0 || (size_t) n >= size ? -ENAMETOOLONG : 0;
+}
+
+static int read_options(Instance *instance, OptionStates *ret) {
+        OptionStates states = { 0 };
+
+        for (size_t i = 0; i < ELEMENTSOF(function_options); i++) {
+                CLEANUP_FREE char *text = NULL;
+                char path[OPTION_PATH_SIZE];
+                int r = option_path(i, path, sizeof(path));
+
+                if (r >= 0)
+                        r = kernel_text_read_tracefs(instance->tracefs, path, &text, NULL);
+                if (r == -ENOENT)
+                        continue;
+                if (r < 0)
+                        return r;
+                states.exists[i] = true;
+                states.on[i] = text[0] == '1';
+        }
+        *ret = states;
+        return 0;
+}
+
+/* Writes those in which `to` is different from `from`. */
+static int write_options(Instance *instance, const OptionStates *from, const OptionStates *to) {
+        for (size_t i = 0; i < ELEMENTSOF(function_options); i++) {
+                char path[OPTION_PATH_SIZE];
+                int r = option_path(i, path, sizeof(path));
+
+                if (from->on[i] == to->on[i])
+                        continue;
+                if (r >= 0 && tracefs_instance_file_write(instance->tracefs, path, to->on[i] ? "1" : "0") < 0)
+                        r = -errno;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Through another instance, in which the tracer does not run and which therefore changes nothing but the
+ * variable. */
+static int restore_options(Instance *instance, const OptionStates *from, const OptionStates *to, Error *error) {
+        CLEANUP_FREE char *name = NULL;
+        Instance *other;
+        int r;
+
+        if (memcmp(from->on, to->on, sizeof(from->on)) == 0)
+                return 0;
+        if (asprintf(&name, "%s-options", instance->name + strlen(INSTANCE_PREFIX)) < 0) {
+                name = NULL;
+                return error_set_errno(error, -ENOMEM, "Cannot restore the options of the tracer");
+        }
+        r = instance_create(name, error, &other);
+        if (r < 0)
+                return r;
+        r = write_options(other, from, to);
+        (void) instance_destroy(other);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot restore the options of the tracer");
+        return 0;
+}
+
 static int refuse_tracer(const Spec *spec, int r, Error *error) {
         if (r == -EBUSY)
                 return error_set(error, ERROR_BUSY, "tracer: %s runs already, and the kernel lets it run only once",
                                  spec->tracer);
         return error_set(error, ERROR_KERNEL_REFUSED, "tracer: the kernel refused \"%s\": %s", spec->tracer,
                          strerror(-r));
+}
+
+static int start(Instance *instance, const Spec *spec, Error *error) {
+        if (tracefs_instance_file_write(instance->tracefs, "current_tracer", spec->tracer) < 0)
+                return refuse_tracer(spec, -errno, error);
+        return 0;
+}
+
+static int start_function(Instance *instance, const Spec *spec, Error *error) {
+        OptionStates before, wanted = wanted_options(spec);
+        int r, restored;
+
+        r = read_options(instance, &before);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the options of the tracer");
+        for (size_t i = 0; i < ELEMENTSOF(function_options); i++)
+                if (wanted.on[i] && !before.exists[i])
+                        return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
+                                         "tracer: the kernel has no option \"%s\"", function_options[i]);
+        r = write_options(instance, &before, &wanted);
+        if (r < 0)
+                (void) error_set(error, ERROR_KERNEL_REFUSED, "tracer: the kernel refused its options: %s",
+                                 strerror(-r));
+        else
+                r = start(instance, spec, error);
+        restored = restore_options(instance, &wanted, &before, error);
+        return r < 0 ? r : restored;
 }
 
 int tracer_configure(Instance *instance, const Spec *spec, Error *error) {
@@ -87,7 +259,6 @@ int tracer_configure(Instance *instance, const Spec *spec, Error *error) {
         if (!fits)
                 return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
                                  "tracer: %s cannot run in a trace instance of this kernel", spec->tracer);
-        if (tracefs_instance_file_write(instance->tracefs, "current_tracer", spec->tracer) < 0)
-                return refuse_tracer(spec, -errno, error);
-        return 0;
+        return strcmp(spec->tracer, "function") == 0 ? start_function(instance, spec, error)
+                                                     : start(instance, spec, error);
 }

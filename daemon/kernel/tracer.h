@@ -20,7 +20,16 @@ int tracer_check(const Spec *spec, Error *error);
 /* Sets ret to whether the spec's tracer can run in this instance. */
 int tracer_fits_instance(Instance *instance, const Spec *spec, Error *error, bool *ret);
 
-/* Sets the tracer, the last step of configuring an instance. Removing the instance stops it.
+/* Sets which functions the instance records (set_ftrace_filter and set_ftrace_notrace), before anything records
+ * them. ERROR_NO_SUCH_FUNCTION when a pattern has come to match nothing, ERROR_KERNEL_REFUSED. */
+int tracer_configure_functions(Instance *instance, const Spec *spec, Error *error);
+
+/* The option belongs to the spec's tracer, and tracer_configure() sets it. */
+bool tracer_has_option(const Spec *spec, const char *option);
+
+/* Sets the tracer, the last step of configuring an instance. Removing the instance stops it. The
+ * tracer's own options are set for it alone, though the kernel has one of each for all instances (struct
+ * tracer_flags, up to 6.18): what they were is restored.
  * ERROR_NOT_SUPPORTED_BY_KERNEL for one that cannot run in an instance, ERROR_BUSY for one that can run only
  * once (hwlat), ERROR_KERNEL_REFUSED. */
 int tracer_configure(Instance *instance, const Spec *spec, Error *error);

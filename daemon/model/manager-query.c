@@ -5,6 +5,7 @@
 
 #include "kernel/catalog.h"
 #include "kernel/features.h"
+#include "kernel/functions.h"
 #include "kernel/tracing-dir.h"
 #include "model/manager.h"
 
@@ -12,6 +13,7 @@ typedef struct QueryJob {
         Job job;
         ManagerQuery query;
         char *argument;
+        size_t max;
         int r;
         Error error;
         char **list;
@@ -72,6 +74,9 @@ static void query_run(Job *base) {
         case QUERY_TRACERS:
                 job->r = tracing_dir_list_tracers(&job->list);
                 break;
+        case QUERY_FUNCTIONS:
+                job->r = functions_list(job->argument, job->max, &job->error, &job->list);
+                break;
         case QUERY_CAPABILITIES:
                 job->r = query_capabilities(job);
                 break;
@@ -84,6 +89,7 @@ static void *query_result(QueryJob *job) {
         switch (job->query) {
         case QUERY_EVENTS:
         case QUERY_TRACERS:
+        case QUERY_FUNCTIONS:
                 return job->list;
         case QUERY_DESCRIBE_EVENT:
                 return job->text;
@@ -100,7 +106,8 @@ static void query_done(Job *base) {
         query_job_free(&job->job.item);
 }
 
-void manager_query(Manager *manager, ManagerQuery query, const char *argument, ModelDone done, void *userdata) {
+static void submit(Manager *manager, ManagerQuery query, const char *argument, size_t max, ModelDone done,
+                   void *userdata) {
         QueryJob *job = calloc(1, sizeof(*job));
 
         if (job)
@@ -108,6 +115,7 @@ void manager_query(Manager *manager, ManagerQuery query, const char *argument, M
                         .job = { .item = { .free = query_job_free }, .run = query_run, .done = query_done },
                         .query = query,
                         .argument = strdup(argument ? argument : ""),
+                        .max = max,
                         .done = done,
                         .userdata = userdata,
                 };
@@ -118,4 +126,12 @@ void manager_query(Manager *manager, ManagerQuery query, const char *argument, M
                 return;
         }
         worker_submit(manager->kernel_worker, &job->job);
+}
+
+void manager_query(Manager *manager, ManagerQuery query, const char *argument, ModelDone done, void *userdata) {
+        submit(manager, query, argument, 0, done, userdata);
+}
+
+void manager_list_functions(Manager *manager, const char *pattern, size_t max, ModelDone done, void *userdata) {
+        submit(manager, QUERY_FUNCTIONS, pattern, max, done, userdata);
 }

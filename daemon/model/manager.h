@@ -121,6 +121,7 @@ typedef enum ManagerQuery {
         QUERY_EVENTS,         /* argument: glob, "" for all; result: char ** (strv) of "system:event" */
         QUERY_DESCRIBE_EVENT, /* argument: event; result: char * (JSON) */
         QUERY_TRACERS,        /* result: strv */
+        QUERY_FUNCTIONS,      /* argument: function pattern, "" for all; result: strv of "name" or "name [module]" */
         QUERY_CAPABILITIES,   /* result: FeatureReport * */
 } ManagerQuery;
 
@@ -132,6 +133,8 @@ typedef struct FeatureReport {
 } FeatureReport;
 
 void manager_query(Manager *manager, ManagerQuery query, const char *argument, ModelDone done, void *userdata);
+/* QUERY_FUNCTIONS, with at most `max` of them (0: all). */
+void manager_list_functions(Manager *manager, const char *pattern, size_t max, ModelDone done, void *userdata);
 
 /* JSON text: version, settings, numbers; nothing that only some may know. */
 int manager_describe(const Manager *manager, char **ret);

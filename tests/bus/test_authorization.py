@@ -133,14 +133,31 @@ def test_hanging_polkit_times_out(refusing, pidfd, interface, method):
     assert refusing.things.state() == before
 
 
+def functions_can_be_read():
+    try:
+        open("/sys/kernel/tracing/available_filter_functions").close()
+    except OSError:
+        return False
+    return True
+
+
+def refusals():
+    """What fails after polkit's yes: the session "things" runs already, and some kernels keep their functions to
+    themselves."""
+    found = {(SESSION, "Start"): "org.ktraced1.Error.WrongState"}
+    if not functions_can_be_read():
+        found[MANAGER, "ListFunctions"] = "org.ktraced1.Error.NotSupportedByKernel"
+    return found
+
+
 @pytest.mark.parametrize("interface,method", methods())
 def test_yes_means_yes(polkit, things, nobody, pidfd, interface, method):
-    """The session "things" runs, so that Start is refused, but by its state and no longer by polkit."""
     polkit.forget()
-    if (interface, method) == (SESSION, "Start"):
+    refusal = refusals().get((interface, method))
+    if refusal:
         with pytest.raises(BusError) as caught:
             things.call(nobody, interface, method, pidfd)
-        assert caught.value.name == "org.ktraced1.Error.WrongState"
+        assert caught.value.name == refusal
     else:
         reply = things.call(nobody, interface, method, pidfd)
         if method == "Open":
@@ -151,7 +168,7 @@ def test_yes_means_yes(polkit, things, nobody, pidfd, interface, method):
 @pytest.mark.parametrize("interface,method", methods())
 def test_root_is_not_asked_about(polkit, things, root, pidfd, interface, method):
     polkit.mode = "no"
-    if (interface, method) != (SESSION, "Start"):
+    if (interface, method) not in refusals():
         reply = things.call(root, interface, method, pidfd)
         if method == "Open":
             os.close(reply)
@@ -170,6 +187,31 @@ def test_details_tell_polkit_what_is_asked_for(polkit, nobody):
     assert details["session"] == "details"
     assert "sched:sched_switch" in details["events"] and "syscalls" in details["events"]
     assert details["scope"] == "system"
+
+
+def test_tracers_take_powers_of_their_own(polkit, nobody):
+    """A tracer is asked about with what polkit's rules may want to know; what it records are addresses."""
+    nobody.create("none", {"events": ["sched:sched_switch"], "tracer": "nop"})
+    assert [check.action for check in polkit.checks] == ["org.ktraced1.trace-system"]
+    assert polkit.checks[-1].details["tracer"] == "nop" and polkit.checks[-1].details["functions"] == ""
+    polkit.forget()
+    spec = {"tracer": "function", "all_functions": True}
+    nobody.create("all", spec)
+    asked = {check.action for check in polkit.checks}
+    assert asked == {"org.ktraced1.trace-system", "org.ktraced1.trace-functions", "org.ktraced1.kernel-addresses"}
+    assert {check.details["tracer"] for check in polkit.checks} == {"function"}
+    for action in asked:
+        polkit.actions = {action: "no"}
+        with pytest.raises(BusError) as caught:
+            nobody.create("refused", spec)
+        assert caught.value.name == DENIED
+    assert len(nobody.manager("ListSessions")) == 2
+
+
+@pytest.mark.skipif(not functions_can_be_read(), reason="the kernel does not show its functions to root")
+def test_functions_are_told_to_polkit(polkit, nobody):
+    nobody.create("some", {"tracer": "function", "functions": ["vfs_read", "vfs_w*"]})
+    assert polkit.checks[-1].details["functions"] == "vfs_read,vfs_w*"
 
 
 def test_each_power_is_asked_for(polkit, nobody):

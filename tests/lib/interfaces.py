@@ -19,6 +19,7 @@ ARGUMENTS = {
     (MANAGER, "ListEvents"): lambda things: ("(s)", ("sched:*",)),
     (MANAGER, "DescribeEvent"): lambda things: ("(s)", ("sched:sched_switch",)),
     (MANAGER, "ListTracers"): lambda things: None,
+    (MANAGER, "ListFunctions"): lambda things: ("(su)", ("vfs_*", 10)),
     (MANAGER, "ListProfiles"): lambda things: None,
     (MANAGER, "DescribeProfile"): lambda things: ("(s)", ("sched-latency",)),
     (MANAGER, "Capabilities"): lambda things: None,

@@ -380,6 +380,49 @@ static void test_tracer_rules(void **state) {
         }
 }
 
+static void test_function_rules(void **state) {
+        static const struct {
+                const char *tracer, *functions, *notrace;
+                bool stacks;
+                const char *message; /* NULL: valid */
+        } rules[] = {
+                { "function", "vfs_*", NULL, false, NULL },
+                { "function", "vfs_*", "vfs_fsync", true, NULL },
+                { "function", NULL, "vfs_fsync", false, "tracer: function without functions" },
+                { "function", NULL, NULL, true, "tracer: function without functions" },
+                { "function_graph", "vfs_*", NULL, true, "function_stacks: needs the tracer \"function\"" },
+                { "wakeup", "vfs_*", NULL, false, NULL },
+                { "wakeup", NULL, NULL, true, "function_stacks: needs the tracer \"function\"" },
+                { NULL, "vfs_*", NULL, false, "functions: needs a tracer" },
+                { "nop", NULL, "vfs_*", false, "functions_notrace: needs a tracer" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rules); i++) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                CLEANUP(spec_freep) Spec *spec = NULL;
+
+                assert_int_equal(spec_new(&spec), 0);
+                assert_succeeds(set_list(spec, SPEC_EVENTS, "sched", &error), &error);
+                if (rules[i].tracer)
+                        assert_succeeds(set_string(spec, SPEC_TRACER, rules[i].tracer, &error), &error);
+                if (rules[i].functions)
+                        assert_succeeds(set_list(spec, SPEC_FUNCTIONS, rules[i].functions, &error), &error);
+                if (rules[i].notrace)
+                        assert_succeeds(set_list(spec, SPEC_FUNCTIONS_NOTRACE, rules[i].notrace, &error), &error);
+                if (rules[i].stacks)
+                        assert_succeeds(set_boolean(spec, SPEC_FUNCTION_STACKS, true, &error), &error);
+                if (rules[i].message)
+                        assert_fails(spec_validate(spec, &error), &error, ERROR_INVALID_ARGUMENT, rules[i].message);
+                else
+                        assert_succeeds(spec_validate(spec, &error), &error);
+        }
+        assert_false(spec_records_functions(*state));
+        assert_int_equal(set_string(*state, SPEC_TRACER, "wakeup", NULL), 0);
+        assert_false(spec_records_functions(*state));
+        assert_int_equal(set_boolean(*state, SPEC_ALL_FUNCTIONS, true, NULL), 0);
+        assert_true(spec_records_functions(*state));
+}
+
 static void test_output_excludes_rotation(void **state) {
         static const SpecKey keys[] = { SPEC_SEGMENT_SIZE, SPEC_SEGMENT_AGE, SPEC_SEGMENTS };
         const int fd = 0;
@@ -651,6 +694,7 @@ int main(void) {
                 spec_test(test_powers_of_tracers),
                 spec_test(test_tracer_does_without_events),
                 spec_test(test_tracer_rules),
+                spec_test(test_function_rules),
                 spec_test(test_source_key_of_tracers),
         };
 
