@@ -83,20 +83,8 @@ void capability_rows_clear(CapabilityRows *rows) {
 
 int bus_read_strings(sd_bus_message *message, char ***ret) {
         CLEANUP(strv_freep) char **strings = NULL;
-        const char *string;
-        int r;
+        int r = sd_bus_message_read_strv(message, &strings);
 
-        r = sd_bus_message_enter_container(message, 'a', "s");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_read_basic(message, 's', &string)) > 0) {
-                r = strv_append(&strings, string);
-                if (r < 0)
-                        return r;
-        }
-        if (r < 0)
-                return r;
-        r = sd_bus_message_exit_container(message);
         if (r < 0)
                 return r;
         *ret = STEAL_PTR(strings);

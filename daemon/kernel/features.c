@@ -11,10 +11,10 @@
 
 #include "core/strv.h"
 #include "kernel/kernel-text.h"
+#include "kernel/symbols.h"
 #include "kernel/tracing-dir.h"
 
 #define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
-#define KALLSYMS_PATH "/proc/kallsyms"
 
 #define VERSION(major, minor) (((major) << 16) | (minor))
 
@@ -183,23 +183,17 @@ static int probe_graph_instances(const Facts *facts, Feature *feature) {
 
 /* /proc/kallsyms shows zeros to whom kptr_restrict hides them (Documentation/admin-guide/sysctl/kernel.rst). */
 static int probe_addresses(Feature *feature) {
-        CLEANUP_FCLOSE FILE *file = NULL;
-        CLEANUP_FREE char *restriction = NULL, *line = NULL;
-        size_t allocated = 0;
+        CLEANUP_FREE char *restriction = NULL;
+        int r;
 
         feature->name = "kernel_addresses";
-        file = fopen(KALLSYMS_PATH, "re");
-        if (!file && errno == ENOENT)
+        r = symbols_are_shown(&feature->available);
+        if (r == -ENOENT)
                 return set_reason(feature, "this kernel was built without CONFIG_KALLSYMS");
-        if (!file)
-                return set_reason(feature, "cannot read " KALLSYMS_PATH ": %s", strerror(errno));
-
-        /* The first symbols of a kernel with per-CPU data may stand at zero for real. */
-        while (getline(&line, &allocated, file) > 0)
-                if (strtoull(line, NULL, 16) != 0) {
-                        feature->available = true;
-                        return 0;
-                }
+        if (r < 0)
+                return set_reason(feature, "cannot read the kernel's symbols: %s", strerror(-r));
+        if (feature->available)
+                return 0;
         if (kernel_text_read("/proc/sys/kernel/kptr_restrict", &restriction) >= 0)
                 restriction[strcspn(restriction, "\n")] = '\0';
         return set_reason(feature, "no permission: kernel.kptr_restrict is %s, and the daemon has no CAP_SYSLOG",

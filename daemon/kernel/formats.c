@@ -8,9 +8,8 @@
 
 #include "core/strv.h"
 #include "kernel/kernel-text.h"
+#include "kernel/symbols.h"
 #include "kernel/tracing-dir.h"
-
-#define KALLSYMS_PATH "/proc/kallsyms"
 
 static int read_text(const char *path, TraceText *ret) {
         return kernel_text_read_tracefs(NULL, path, &ret->data, &ret->size);
@@ -80,16 +79,6 @@ static int read_systems(char *const *systems, TraceFormats *formats) {
         return 0;
 }
 
-static int read_symbols(TraceText *ret) {
-        int r;
-
-        r = kernel_text_read(KALLSYMS_PATH, &ret->data);
-        if (r < 0)
-                return r;
-        ret->size = strlen(ret->data);
-        return 0;
-}
-
 int formats_collect(char *const *systems, bool symbols, Error *error, TraceFormats **ret) {
         CLEANUP(trace_formats_freep) TraceFormats *formats = NULL;
         int r;
@@ -108,7 +97,7 @@ int formats_collect(char *const *systems, bool symbols, Error *error, TraceForma
         if (r >= 0)
                 r = read_text("printk_formats", &formats->printk);
         if (r >= 0 && symbols)
-                r = read_symbols(&formats->kallsyms);
+                r = symbols_read(&formats->kallsyms.data, &formats->kallsyms.size);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read the formats of the kernel's events");
 

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/trace-formats.h"
 
-/* `systems`: those whose events are recorded; "ftrace" comes always. `symbols`: with /proc/kallsyms. */
+/* `systems`: those whose events are recorded; "ftrace" comes always. `symbols`: with the symbol table. */
 int formats_collect(char *const *systems, bool symbols, Error *error, TraceFormats **ret);
 /* The text of saved_cmdlines. */
 int formats_read_cmdlines(char **ret);

@@ -258,6 +258,19 @@ static void test_empty_kernel(void **state) {
         assert_fails(resolve(&none, "sched", NULL, &error, &selection), &error, ERROR_NO_SUCH_EVENT, "\"sched\"");
 }
 
+/* A tracer records without any; a filter is still for something that is not there. */
+static void test_no_events(void **state) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(event_selection_clear) EventSelection selection = { 0 };
+        char *filters[] = { (char *) "sched", (char *) "a == 1", NULL };
+
+        assert_fails(resolve(*state, "", filters, &error, &selection), &error, ERROR_INVALID_ARGUMENT,
+                     "\"sched\" is for no event");
+        assert_succeeds(resolve(*state, "", NULL, &error, &selection), &error);
+        assert_int_equal(selection.n_choices, 0);
+        assert_int_equal(strv_length(selection.systems), 0);
+}
+
 static double seconds_since(const struct timespec *start) {
         struct timespec now;
 
@@ -307,6 +320,7 @@ int main(void) {
                 cmocka_unit_test(test_resolve_failures),
                 cmocka_unit_test(test_filters),
                 cmocka_unit_test(test_filter_failures),
+                cmocka_unit_test(test_no_events),
                 cmocka_unit_test(test_empty_kernel),
                 cmocka_unit_test(test_large),
         };
