@@ -41,6 +41,38 @@ int bus_session_remove(BusClient *client, const char *path, Error *error) {
         return call_session(client, path, "Remove", CALL_MAY_ASK | CALL_MAY_LAST | CALL_NO_AUTO_START, error);
 }
 
+static int append_snapshot_options(sd_bus_message *call, const char *reason, uint64_t after) {
+        int r;
+
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+        if (r >= 0 && reason)
+                r = sd_bus_message_append(call, "{sv}", "reason", "s", reason);
+        if (r >= 0 && after > 0)
+                r = sd_bus_message_append(call, "{sv}", "after", "t", after);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int bus_session_snapshot(BusClient *client, const char *path, const char *reason, uint64_t after, Error *error,
+                         char **ret_capture_id) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        const char *capture;
+        int r;
+
+        r = bus_client_new_call(client, path, KTRACED_SESSION_INTERFACE, "Snapshot", error, &call);
+        if (r < 0)
+                return r;
+        r = append_snapshot_options(call, reason, after);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        r = bus_client_call(client, call, CALL_MAY_ASK | CALL_MAY_LAST | CALL_NO_AUTO_START, error, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "o", &capture);
+        if (r >= 0)
+                r = sd_bus_path_decode(capture, KTRACED_CAPTURE_PATH, ret_capture_id);
+        return r < 0 ? bus_client_message_error(r, error) : 0;
+}
+
 int bus_session_add_process(BusClient *client, const char *path, int pidfd, Error *error) {
         CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;

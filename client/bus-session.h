@@ -26,6 +26,9 @@ int bus_session_stop(BusClient *client, const char *path, Error *error);
 int bus_session_rotate(BusClient *client, const char *path, Error *error);
 int bus_session_clear(BusClient *client, const char *path, Error *error);
 int bus_session_remove(BusClient *client, const char *path, Error *error);
+/* Returns once the capture is complete. `reason` may be NULL; `after`: usec. The caller frees. */
+int bus_session_snapshot(BusClient *client, const char *path, const char *reason, uint64_t after, Error *error,
+                         char **ret_capture_id);
 /* `pidfd` is borrowed. */
 int bus_session_add_process(BusClient *client, const char *path, int pidfd, Error *error);
 /* The caller frees. */

@@ -54,6 +54,7 @@ static const char help_text[] =
         "  -b --buffer-size=SIZE           Kernel buffer for each CPU; KiB, or with K, M, G\n"
         "     --duration=SPAN              Stop after this time\n"
         "     --segment-size=SIZE          Begin a new segment after so many bytes\n"
+        "     --ring-size=SIZE             Keep it in the kernel's buffer, all CPUs together, for snapshots\n"
         "     --segment-age=SPAN           Begin a new segment after this time\n"
         "     --segments=N                 Keep only the newest N segments\n"
         "     --symbols                    Put the kernel's symbol table into the capture\n"

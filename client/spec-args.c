@@ -228,6 +228,8 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return take_size("--segment-size", argument, &args->segment_size);
         case OPTION_SEGMENT_AGE:
                 return take_span("--segment-age", argument, &args->segment_age);
+        case OPTION_RING_SIZE:
+                return take_size("--ring-size", argument, &args->ring_size);
         case OPTION_SEGMENTS:
                 return take_segments(args, argument);
         case OPTION_SYMBOLS:
@@ -353,6 +355,10 @@ static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
                 r = append_string(m, "clock", args->clock);
         if (r >= 0)
                 r = append_number(m, "buffer_size", args->buffer_size);
+        if (r >= 0)
+                r = append_string(m, "mode", args->ring_size > 0 ? "ring" : NULL);
+        if (r >= 0)
+                r = append_number(m, "ring_size", args->ring_size);
         if (r >= 0)
                 r = append_number(m, "segment_size", args->segment_size);
         if (r >= 0)

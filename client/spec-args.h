@@ -29,6 +29,7 @@ typedef struct SpecArgs {
         const char *profile, *cpus, *clock; /* argv's; NULL: not given, as 0 is for the numbers */
         char **options;
         uint64_t buffer_size, segment_size; /* bytes */
+        uint64_t ring_size;                 /* bytes */
         uint64_t segment_age, duration;     /* usec */
         uint64_t segments;
         bool symbols;
@@ -51,28 +52,38 @@ enum {
         OPTION_ALL_FUNCTIONS,
         OPTION_FUNC_STACK,
         OPTION_USER_STACK,
+        OPTION_RING_SIZE,
         OPTION_AFTER_SPEC,
 };
 
 #define SPEC_ARGS_SHORT "e:f:vP:cM:C:O:b:p:l:n:T"
-#define SPEC_ARGS_LONG                                                                                    \
-        { "event", required_argument, NULL, 'e' }, { "filter", required_argument, NULL, 'f' },            \
-                { "exclude", no_argument, NULL, 'v' }, { "pid", required_argument, NULL, 'P' },           \
-                { "children", no_argument, NULL, 'c' }, { "cpus", required_argument, NULL, 'M' },         \
-                { "clock", required_argument, NULL, 'C' }, { "option", required_argument, NULL, 'O' },    \
-                { "buffer-size", required_argument, NULL, 'b' },                                          \
-                { "profile", required_argument, NULL, OPTION_PROFILE },                                   \
-                { "duration", required_argument, NULL, OPTION_DURATION },                                 \
-                { "segment-size", required_argument, NULL, OPTION_SEGMENT_SIZE },                         \
-                { "segment-age", required_argument, NULL, OPTION_SEGMENT_AGE },                           \
-                { "segments", required_argument, NULL, OPTION_SEGMENTS },                                 \
-                { "tracer", required_argument, NULL, 'p' }, { "function", required_argument, NULL, 'l' }, \
-                { "notrace", required_argument, NULL, 'n' }, { "stacktrace", no_argument, NULL, 'T' },    \
-                { "all-functions", no_argument, NULL, OPTION_ALL_FUNCTIONS },                             \
-                { "func-stack", no_argument, NULL, OPTION_FUNC_STACK },                                   \
-                { "user-stack", no_argument, NULL, OPTION_USER_STACK }, {                                 \
-                "symbols", no_argument, NULL, OPTION_SYMBOLS                                              \
-        }
+/* One row a line. */
+/* clang-format off */
+#define SPEC_ARGS_LONG \
+        { "event", required_argument, NULL, 'e' }, \
+        { "filter", required_argument, NULL, 'f' }, \
+        { "exclude", no_argument, NULL, 'v' }, \
+        { "pid", required_argument, NULL, 'P' }, \
+        { "children", no_argument, NULL, 'c' }, \
+        { "cpus", required_argument, NULL, 'M' }, \
+        { "clock", required_argument, NULL, 'C' }, \
+        { "option", required_argument, NULL, 'O' }, \
+        { "buffer-size", required_argument, NULL, 'b' }, \
+        { "profile", required_argument, NULL, OPTION_PROFILE }, \
+        { "duration", required_argument, NULL, OPTION_DURATION }, \
+        { "segment-size", required_argument, NULL, OPTION_SEGMENT_SIZE }, \
+        { "segment-age", required_argument, NULL, OPTION_SEGMENT_AGE }, \
+        { "segments", required_argument, NULL, OPTION_SEGMENTS }, \
+        { "tracer", required_argument, NULL, 'p' }, \
+        { "function", required_argument, NULL, 'l' }, \
+        { "notrace", required_argument, NULL, 'n' }, \
+        { "stacktrace", no_argument, NULL, 'T' }, \
+        { "all-functions", no_argument, NULL, OPTION_ALL_FUNCTIONS }, \
+        { "func-stack", no_argument, NULL, OPTION_FUNC_STACK }, \
+        { "user-stack", no_argument, NULL, OPTION_USER_STACK }, \
+        { "symbols", no_argument, NULL, OPTION_SYMBOLS }, \
+        { "ring-size", required_argument, NULL, OPTION_RING_SIZE }
+/* clang-format on */
 
 void spec_args_init(SpecArgs *args);
 void spec_args_clear(SpecArgs *args);

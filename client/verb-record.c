@@ -399,6 +399,10 @@ static ParseResult check(const Recording *recording) {
                         "With --host neither a program nor --output is possible: the other host has neither.");
                 return PARSE_WRONG;
         }
+        if (recording->spec.ring_size > 0) {
+                (void) verb_usage("--ring-size is for 'session start'; 'session snapshot' then makes a capture.");
+                return PARSE_WRONG;
+        }
         return spec_args_check(&recording->spec, recording->follow);
 }
 

@@ -247,9 +247,10 @@ static int session_attach(Globals *globals, int argc, char *argv[]) {
 
 int verb_session(Globals *globals, int argc, char *argv[]) {
         static const Verb verbs[] = {
-                { "list", session_list },   { "show", session_show },     { "create", session_create },
-                { "start", session_start }, { "stop", session_stop },     { "rotate", session_rotate },
-                { "clear", session_clear }, { "remove", session_remove }, { "attach", session_attach },
+                { "list", session_list },      { "show", session_show },   { "create", session_create },
+                { "start", session_start },    { "stop", session_stop },   { "rotate", session_rotate },
+                { "snapshot", verb_snapshot }, { "clear", session_clear }, { "remove", session_remove },
+                { "attach", session_attach },
         };
 
         return verb_dispatch(verbs, ELEMENTSOF(verbs), "session verb", globals, argc, argv);

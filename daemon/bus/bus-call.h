@@ -26,6 +26,7 @@
 #include "core/error.h"
 #include "core/metadata.h"
 #include "core/spec.h"
+#include "model/snapshot.h"
 
 typedef struct BusMethod {
         const char *member;
@@ -65,6 +66,7 @@ struct BusCall {
         uint32_t number;
         int fd;
         CaptureFilter filter;
+        SnapshotOptions snapshot;
 
         /* A failure that is reported once what it left behind is gone. */
         Error failure;

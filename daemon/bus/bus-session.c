@@ -7,6 +7,7 @@
 
 #include "bus/bus-call.h"
 #include "bus/bus-path.h"
+#include "bus/bus-snapshot.h"
 #include "core/strv.h"
 #include "ktraced/protocol.h"
 
@@ -95,12 +96,14 @@ static int get_state(sd_bus *connection, const char *path, const char *interface
         return sd_bus_message_append(reply, "s", session_state_to_string(session->state));
 }
 
-/* The one mode and the one scope that there are. */
 static int get_mode(sd_bus *connection, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
-        return sd_bus_message_append(reply, "s", "stream");
+        const Session *session = userdata;
+
+        return sd_bus_message_append(reply, "s", spec_is_ring(session->spec) ? "ring" : "stream");
 }
 
+/* The one scope that there is. */
 static int get_scope(sd_bus *connection, const char *path, const char *interface, const char *property,
                      sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         return sd_bus_message_append(reply, "s", "system");
@@ -123,10 +126,15 @@ static int get_capture(sd_bus *connection, const char *path, const char *interfa
 }
 
 static const BusMethod methods[] = {
-        { "Start", NULL, NULL, execute_start },       { "Stop", NULL, NULL, execute_stop },
-        { "Rotate", NULL, NULL, execute_rotate },     { "Clear", NULL, NULL, execute_clear },
-        { "Remove", NULL, NULL, execute_remove },     { "AddProcess", parse_add_process, NULL, execute_add_process },
-        { "Describe", NULL, NULL, execute_describe }, { .member = NULL },
+        { "Start", NULL, NULL, execute_start },
+        { "Stop", NULL, NULL, execute_stop },
+        { "Snapshot", bus_snapshot_parse, NULL, bus_snapshot_execute },
+        { "Rotate", NULL, NULL, execute_rotate },
+        { "Clear", NULL, NULL, execute_clear },
+        { "Remove", NULL, NULL, execute_remove },
+        { "AddProcess", parse_add_process, NULL, execute_add_process },
+        { "Describe", NULL, NULL, execute_describe },
+        { .member = NULL },
 };
 
 /* `userdata` is the session for now; a call keeps only its id. */
@@ -200,6 +208,8 @@ const sd_bus_vtable bus_session_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Rotate", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Snapshot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", capture), on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Clear", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Remove", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("AddProcess", SD_BUS_ARGS("h", pidfd), SD_BUS_NO_RESULT, on_call,

@@ -26,7 +26,7 @@ int pump_read_stats(Pump *pump) {
 int pump_account(Pump *pump, PumpSink *sink) {
         uint64_t waiting = 0;
 
-        sink->events = 0;
+        sink->events = sink->carried;
         sink->n_lost = 0;
         for (size_t i = 0; i < pump->n_cpus; i++) {
                 sink->events += pump->stats[i].read_events - sink->base[i].read_events;

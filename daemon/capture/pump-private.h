@@ -18,6 +18,7 @@
 
 typedef enum PumpCommandType {
         PUMP_COMMAND_ADD,
+        PUMP_COMMAND_SNAPSHOT,
         PUMP_COMMAND_ROTATE,
         PUMP_COMMAND_CLEAR,
         PUMP_COMMAND_REMOVE,
@@ -39,6 +40,7 @@ typedef struct PumpSink {
         Sink *sink;
         bool active;       /* gets pages */
         BufferStats *base; /* of each CPU, when it joined */
+        uint64_t carried;  /* events that a snapshot took over from the one before */
         uint64_t *lost;    /* of each CPU, since then */
         uint64_t events, events_seen, n_lost;
         uint64_t reported_events, reported_bytes, reported_lost;
@@ -80,7 +82,11 @@ struct Pump {
         size_t pipe_size;
         struct PumpSinkList sinks;
         size_t n_active, n_jobs;
-        bool tracing; /* we switched it on */
+        bool ring;
+        bool drained;                /* by a snapshot, at least once */
+        ClosingSegment *previous;    /* closed: of the last snapshot, which the next one takes pages from; or NULL */
+        BufferStats *previous_stats; /* of each CPU, when that one had drained the buffers */
+        bool tracing;                /* we switched it on */
         bool tracing_lost;
         bool stopping;
 };
@@ -130,5 +136,22 @@ void pump_rotate_old(Pump *pump);
 void pump_fail_sink(Pump *pump, PumpSink *sink, int r, Error *error);
 /* Reports and frees the sinks that have ended and whose segments are all closed. */
 void pump_reap(Pump *pump);
+/* Waits until at most `max` segments are being closed, for as long as the disk takes. */
+void pump_wait_for_closer(Pump *pump, size_t max);
+/* What a segment's head is made of; the sink fills in the rest. */
+SegmentHead pump_make_head(const Pump *pump);
+int pump_collect_formats(Pump *pump, Error *error);
+/* Accounts for what was flushed into it and takes it off the way of the pages. */
+void pump_end_sink(Pump *pump, PumpSink *sink, const char *reason);
+/* A sink for the command's, in the list; its `closed` report is the command's. NULL: no memory, which was answered.
+ */
+PumpSink *pump_sink_new(Pump *pump, PumpCommand *command);
+
+/* pump-snapshot.c */
+
+/* Switches tracing on and reports PUMP_RING_READY. */
+void pump_begin_ring(Pump *pump);
+void pump_take_snapshot(Pump *pump, PumpCommand *command);
+
 /* False: the disk cannot keep up with closing segments; no more may be filled for now. */
 bool pump_closer_has_room(const Pump *pump);

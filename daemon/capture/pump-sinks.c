@@ -34,7 +34,7 @@ static void free_sink(PumpSink *sink) {
         free(sink);
 }
 
-static SegmentHead make_head(const Pump *pump) {
+SegmentHead pump_make_head(const Pump *pump) {
         return (SegmentHead){
                 .formats = pump->formats,
                 .cpus = instance_cpus(pump->instance),
@@ -79,7 +79,7 @@ static void retire_sink(Pump *pump, PumpSink *sink) {
         if (sink->active) {
                 sink->active = false;
                 pump->n_active--;
-                if (pump->n_active == 0 && pump->tracing) {
+                if (pump->n_active == 0 && pump->tracing && !pump->ring) {
                         (void) instance_set_tracing(pump->instance, false, NULL);
                         pump->tracing = false;
                 }
@@ -152,17 +152,20 @@ void pump_handle_closed(Pump *pump, ClosingSegment *closing) {
 
         if (r < 0)
                 pump_fail_sink(pump, sink, r, &error);
+        else if (pump->ring && r > 0) {
+                closing_segment_free(pump->previous);
+                pump->previous = STEAL_PTR(done);
+        }
 }
 
 bool pump_closer_has_room(const Pump *pump) {
         return pump->n_jobs < CLOSING_MAX;
 }
 
-/* Waits until the closer has caught up, for as long as the disk takes. */
-static void wait_for_closer(Pump *pump) {
+void pump_wait_for_closer(Pump *pump, size_t max) {
         struct pollfd fd = { .fd = mailbox_fd(pump->closed), .events = POLLIN };
 
-        while (!pump_closer_has_room(pump)) {
+        while (pump->n_jobs > max) {
                 MailboxItem *item = mailbox_take(pump->closed);
 
                 if (item)
@@ -175,7 +178,7 @@ static void wait_for_closer(Pump *pump) {
 int pump_rotate_sink(Pump *pump, PumpSink *sink, bool answer, Error *error) {
         CLEANUP_FREE char *cmdlines = NULL;
         CLEANUP(strv_freep) char **stats = NULL;
-        SegmentHead head = make_head(pump);
+        SegmentHead head = pump_make_head(pump);
         ClosingSegment *closing = NULL;
         int r;
 
@@ -219,7 +222,7 @@ void pump_rotate_old(Pump *pump) {
         }
 }
 
-static int collect_formats(Pump *pump, Error *error) {
+int pump_collect_formats(Pump *pump, Error *error) {
         if (pump->formats)
                 return 0;
         return formats_collect(pump->systems, pump->symbols, error, &pump->formats);
@@ -265,11 +268,28 @@ static int join(Pump *pump, PumpSink *sink, Error *error) {
         pump_post(pump, pump_report_new(PUMP_SINK_READY, sink->id));
 
         /* Slow; meanwhile the kernel keeps what is recorded. */
-        r = collect_formats(pump, error);
+        r = pump_collect_formats(pump, error);
         if (r < 0)
                 return r;
-        head = make_head(pump);
+        head = pump_make_head(pump);
         return sink_begin(sink->sink, &head, error);
+}
+
+PumpSink *pump_sink_new(Pump *pump, PumpCommand *command) {
+        PumpSink *sink;
+
+        sink = calloc(1, sizeof(*sink));
+        if (!sink) {
+                command->report->r = error_set_errno(&command->report->error, -ENOMEM, "Failed to add the capture");
+                pump_post(pump, STEAL_PTR(command->report));
+                return NULL;
+        }
+        sink->id = command->sink_id;
+        sink->sink = STEAL_PTR(command->sink);
+        sink->closed = STEAL_PTR(command->report);
+        sink->error = ERROR_INIT;
+        TAILQ_INSERT_TAIL(&pump->sinks, sink, sinks);
+        return sink;
 }
 
 static void add_sink(Pump *pump, PumpCommand *command) {
@@ -277,17 +297,9 @@ static void add_sink(Pump *pump, PumpCommand *command) {
         PumpSink *sink;
         int r;
 
-        sink = calloc(1, sizeof(*sink));
-        if (!sink) {
-                command->report->r = error_set_errno(&command->report->error, -ENOMEM, "Failed to add the capture");
-                pump_post(pump, STEAL_PTR(command->report));
+        sink = pump_sink_new(pump, command);
+        if (!sink)
                 return;
-        }
-        sink->id = command->sink_id;
-        sink->sink = STEAL_PTR(command->sink);
-        sink->closed = STEAL_PTR(command->report);
-        sink->error = ERROR_INIT;
-        TAILQ_INSERT_TAIL(&pump->sinks, sink, sinks);
 
         r = join(pump, sink, &error);
         if (r >= 0) {
@@ -326,7 +338,7 @@ static void rotate(Pump *pump, PumpSink *sink, PumpReport *report) {
 
 static void clear(Pump *pump, PumpSink *sink, PumpReport *report) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
-        SegmentHead head = make_head(pump);
+        SegmentHead head = pump_make_head(pump);
         int r;
 
         pump_flush(pump);
@@ -350,8 +362,7 @@ static void clear(Pump *pump, PumpSink *sink, PumpReport *report) {
                 pump_fail_sink(pump, sink, r, &error);
 }
 
-/* Flushed already. */
-static void remove_sink(Pump *pump, PumpSink *sink, const char *reason) {
+void pump_end_sink(Pump *pump, PumpSink *sink, const char *reason) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         int r;
 
@@ -389,19 +400,22 @@ static void stop(Pump *pump, const char *reason) {
         if (pump->n_active > 0)
                 pump_flush(pump);
         TAILQ_FOREACH(sink, &pump->sinks, sinks)
-                remove_sink(pump, sink, reason);
+                pump_end_sink(pump, sink, reason);
 }
 
 void pump_handle_command(Pump *pump, PumpCommand *command) {
         PumpSink *sink;
 
         if (command->type == PUMP_COMMAND_ROTATE)
-                wait_for_closer(pump);
+                pump_wait_for_closer(pump, CLOSING_MAX - 1);
         sink = find_sink(pump, command->sink_id);
 
         switch (command->type) {
         case PUMP_COMMAND_ADD:
                 add_sink(pump, command);
+                return;
+        case PUMP_COMMAND_SNAPSHOT:
+                pump_take_snapshot(pump, command);
                 return;
         case PUMP_COMMAND_STOP:
                 stop(pump, command->reason);
@@ -409,7 +423,7 @@ void pump_handle_command(Pump *pump, PumpCommand *command) {
         case PUMP_COMMAND_REMOVE:
                 if (sink && sink->active) {
                         pump_flush(pump);
-                        remove_sink(pump, sink, command->reason);
+                        pump_end_sink(pump, sink, command->reason);
                 }
                 return;
         case PUMP_COMMAND_ROTATE:

@@ -237,6 +237,9 @@ void *pump_thread(void *userdata) {
                 (void) error_set_errno(&pump->setup_error, pump->setup, "Failed to open the trace buffers of %s",
                                        instance_name(pump->instance));
 
+        if (pump->ring)
+                pump_begin_ring(pump);
+
         while (!pump->stopping || !TAILQ_EMPTY(&pump->sinks))
                 run_once(pump, &loop);
 

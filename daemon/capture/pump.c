@@ -57,6 +57,7 @@ static void pump_command_freep(PumpCommand **command) {
 static int command_new(PumpCommandType type, uint64_t sink_id, const char *reason, PumpCommand **ret) {
         static const PumpReportType reports[] = {
                 [PUMP_COMMAND_ADD] = PUMP_SINK_CLOSED,
+                [PUMP_COMMAND_SNAPSHOT] = PUMP_SINK_CLOSED,
                 [PUMP_COMMAND_ROTATE] = PUMP_ROTATED,
                 [PUMP_COMMAND_CLEAR] = PUMP_CLEARED,
         };
@@ -106,6 +107,18 @@ int pump_add_sink(Pump *pump, uint64_t sink_id, Sink *sink) {
         return 0;
 }
 
+int pump_snapshot(Pump *pump, uint64_t sink_id, const char *reason, Sink *sink) {
+        PumpCommand *command;
+        int r;
+
+        r = command_new(PUMP_COMMAND_SNAPSHOT, sink_id, reason, &command);
+        if (r < 0)
+                return r;
+        command->sink = sink;
+        mailbox_post(pump->commands, &command->item);
+        return 0;
+}
+
 int pump_rotate(Pump *pump, uint64_t sink_id) {
         return post_command(pump, PUMP_COMMAND_ROTATE, sink_id, NULL);
 }
@@ -141,6 +154,8 @@ static void pump_release(Pump *pump) {
         mailbox_free(pump->closed);
         pump_report_free(pump->finished);
         closing_segment_free(pump->last_job);
+        closing_segment_free(pump->previous);
+        free(pump->previous_stats);
         error_clear(&pump->setup_error);
         trace_formats_free(pump->formats);
         comm_map_free(pump->comms);
@@ -191,6 +206,7 @@ int pump_new(const PumpConfig *config, Error *error, Pump **ret) {
         TAILQ_INIT(&pump->sinks);
         pump->instance = config->instance;
         pump->symbols = config->symbols;
+        pump->ring = config->ring;
         pump->finished = pump_report_new(PUMP_FINISHED, 0);
         pump->last_job = calloc(1, sizeof(*pump->last_job));
         pump->fds = calloc(2 + instance_cpus(pump->instance)->n_cpus, sizeof(pump->fds[0]));

@@ -12,6 +12,11 @@
  * PUMP_FINISHED; then pump_free() joins the thread, and the instance may be destroyed. pump_free() must
  * not be called before PUMP_FINISHED was taken.
  *
+ * With `ring`, nothing is moved: tracing goes on from the start, the kernel overwrites the oldest, and the thread
+ * sleeps until pump_snapshot() has it drain what the buffers hold into a sink, which it then finishes. Tracing does
+ * not stop for that. What a snapshot drains is gone from the buffers; the next one takes it over from the
+ * segment of the one before, as far as the buffers would still hold it.
+ *
  * Order: for a sink that was added, PUMP_SINK_READY or PUMP_SINK_CLOSED comes; PUMP_SINK_CLOSED is the last
  * report about a sink.
  */
@@ -26,6 +31,7 @@
 typedef struct Pump Pump;
 
 typedef enum PumpReportType {
+        PUMP_RING_READY,     /* with `ring`: tracing is on, and snapshots can be taken; `r` and `error` when not */
         PUMP_SINK_READY,     /* tracing is on and what happens from now on will be in the sink */
         PUMP_PROGRESS,       /* at most once a second for each sink, when something changed */
         PUMP_SEGMENT_CLOSED, /* `segment` */
@@ -54,6 +60,7 @@ typedef struct PumpConfig {
         Instance *instance;   /* borrowed until PUMP_FINISHED */
         char *const *systems; /* whose formats the segments need; copied */
         bool symbols;
+        bool ring;
 } PumpConfig;
 
 int pump_new(const PumpConfig *config, Error *error, Pump **ret);
@@ -69,6 +76,9 @@ DEFINE_POINTER_CLEANUP(PumpReport, pump_report_free);
 /* Commands; none of them blocks. -ENOMEM is the only failure. The id is the caller's, unique in a pump. One
  * that comes after pump_stop() may go without an answer; its sink is freed with the pump at the latest. */
 int pump_add_sink(Pump *pump, uint64_t sink_id, Sink *sink); /* takes the sink over on success */
+/* With `ring` only: the same reports as for a sink that was added; it ends by itself. `reason` goes into the
+ * metadata. */
+int pump_snapshot(Pump *pump, uint64_t sink_id, const char *reason, Sink *sink);
 int pump_rotate(Pump *pump, uint64_t sink_id);
 int pump_clear(Pump *pump, uint64_t sink_id);
 /* Flushes what was recorded up to now into it and closes it. `reason` goes into the metadata. */

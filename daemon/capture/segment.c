@@ -215,6 +215,14 @@ int segment_write(Segment *segment, size_t cpu_index, const void *page, size_t s
         return 0;
 }
 
+void segment_pages(const Segment *segment, size_t cpu_index, uint64_t *ret_offset, uint64_t *ret_size) {
+        const uint8_t *entry =
+                segment->options + segment->journal.entries_offset + cpu_index * BUFFER_ENTRY_SIZE + sizeof(uint32_t);
+
+        memcpy(ret_offset, entry, sizeof(*ret_offset));
+        memcpy(ret_size, entry + sizeof(*ret_offset), sizeof(*ret_size));
+}
+
 int segment_checkpoint(Segment *segment) {
         return segment_write_options(segment, false, 0);
 }

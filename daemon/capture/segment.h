@@ -61,6 +61,10 @@ int segment_write(Segment *segment, size_t cpu_index, const void *page, size_t s
 
 int segment_checkpoint(Segment *segment);
 
+/* Where the pages of the CPU with this index are in the file at present, also after segment_close(); they may
+ * be read through any descriptor of it. */
+void segment_pages(const Segment *segment, size_t cpu_index, uint64_t *ret_offset, uint64_t *ret_size);
+
 /* Times of the earliest first and the latest last page, in the clock's unit; 0 when there is none. Not
  * after segment_close(). */
 int segment_time_span(const Segment *segment, uint64_t *ret_first, uint64_t *ret_last);

@@ -17,6 +17,10 @@
 
 #define PID_LIMIT 4194304 /* PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h, 5.15) */
 
+static bool mode_is_valid(const char *mode) {
+        return strcmp(mode, "stream") == 0 || strcmp(mode, SPEC_MODE_RING) == 0;
+}
+
 static int out_of_memory(Error *error) {
         return error_set(error, ERROR_NO_MEMORY, "Out of memory");
 }
@@ -266,6 +270,17 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                             .set = spec_set_boolean,
                             .offset = offsetof(Spec, attached) },
         [SPEC_OUTPUT] = { .name = "output", .type = SPEC_TYPE_FD, .set = set_output },
+        [SPEC_MODE] = { .name = "mode",
+                        .type = SPEC_TYPE_STRING,
+                        .set = spec_set_string,
+                        .offset = offsetof(Spec, mode),
+                        .is_valid = mode_is_valid },
+        [SPEC_RING_SIZE] = { .name = "ring_size",
+                             .type = SPEC_TYPE_SIZE,
+                             .set = spec_set_number,
+                             .offset = offsetof(Spec, ring_size),
+                             .min = SPEC_BUFFER_SIZE_MIN,
+                             .max = SPEC_BUFFER_SIZE_MAX },
         [SPEC_TRACER] = { .name = "tracer",
                           .type = SPEC_TYPE_STRING,
                           .set = spec_set_string,

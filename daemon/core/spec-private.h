@@ -9,6 +9,8 @@
 
 #include "core/spec.h"
 
+#define SPEC_MODE_RING "ring"
+
 typedef struct SpecKeyInfo SpecKeyInfo;
 
 struct SpecKeyInfo {

@@ -56,6 +56,22 @@ static int check_supported(const Spec *spec, Error *error) {
         return 0;
 }
 
+/* A ring writes nothing until a snapshot, which is one segment. */
+static int check_mode(const Spec *spec, Error *error) {
+        static const SpecKey of_streams[] = { SPEC_SEGMENT_SIZE, SPEC_SEGMENT_AGE, SPEC_SEGMENTS, SPEC_OUTPUT };
+
+        if (!spec_is_ring(spec) && spec_is_given(spec, SPEC_RING_SIZE))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "ring_size: only with mode \"ring\"");
+        if (spec_is_given(spec, SPEC_RING_SIZE) && spec_is_given(spec, SPEC_BUFFER_SIZE))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "ring_size: not with buffer_size");
+        for (size_t i = 0; spec_is_ring(spec) && i < ELEMENTSOF(of_streams); i++)
+                if (spec_is_given(spec, of_streams[i]))
+                        return error_set(error, ERROR_INVALID_ARGUMENT,
+                                         "%s: not with mode \"ring\", which writes in snapshots only",
+                                         spec_key_name(of_streams[i]));
+        return 0;
+}
+
 int spec_validate(const Spec *spec, Error *error) {
         static const SpecKey rotation[] = { SPEC_SEGMENT_SIZE, SPEC_SEGMENT_AGE, SPEC_SEGMENTS };
         int r = check_counts(spec, error);
@@ -63,6 +79,8 @@ int spec_validate(const Spec *spec, Error *error) {
         if (r < 0)
                 return r;
         r = check_supported(spec, error);
+        if (r >= 0)
+                r = check_mode(spec, error);
         if (r < 0)
                 return r;
         r = spec_check_tracer(spec, error);
@@ -77,6 +95,10 @@ int spec_validate(const Spec *spec, Error *error) {
                         return error_set(error, ERROR_INVALID_ARGUMENT, "%s: not with output, which is one segment",
                                          spec_key_name(rotation[i]));
         return 0;
+}
+
+bool spec_is_ring(const Spec *spec) {
+        return spec->mode && strcmp(spec->mode, SPEC_MODE_RING) == 0;
 }
 
 bool spec_has_processes(const Spec *spec) {
@@ -181,7 +203,7 @@ int spec_source_key(const Spec *spec, char **ret) {
         size_t size = 0;
         int r;
 
-        if (spec_has_processes(spec) || spec->output >= 0) {
+        if (spec_has_processes(spec) || spec->output >= 0 || spec_is_ring(spec)) {
                 *ret = NULL;
                 return 0;
         }

@@ -64,6 +64,9 @@
  *   segments       u or t     number             segments kept; the oldest goes; 0 keeps all
  *   duration       t or s     number or string   microseconds, or a span, after which the session stops; 0: never
  *   symbols        b          boolean            put the kernel's symbol table into the capture
+ *   mode           s          string             "stream" (default): into segments, continuously; "ring": into the
+ *                                                kernel's buffer, the oldest overwritten, until a snapshot
+ *   ring_size      t or s     number or string   with mode ring: bytes on all CPUs together
  *   tracer         s          string             a name in available_tracers; nop when it is not given
  *   functions      as         array of strings   which functions the tracer records; see function-pattern.h
  *   functions_notrace  as     array of strings   which it leaves out
@@ -99,6 +102,8 @@ typedef enum SpecKey {
         SPEC_SEGMENTS,
         SPEC_DURATION,
         SPEC_SYMBOLS,
+        SPEC_MODE,
+        SPEC_RING_SIZE,
         SPEC_TRACER,
         SPEC_FUNCTIONS,
         SPEC_FUNCTIONS_NOTRACE,
@@ -177,7 +182,9 @@ typedef struct Spec {
         uint64_t segments;    /* 0: all */
         uint64_t duration;    /* 0: unlimited */
         bool symbols;
-        char *tracer; /* NULL: none */
+        char *mode;         /* NULL: stream */
+        uint64_t ring_size; /* 0: buffer_size counts */
+        char *tracer;       /* NULL: none */
         char **functions, **functions_notrace;
         char **graph_functions, **graph_notrace;
         uint64_t graph_depth; /* 0: unlimited */
@@ -234,6 +241,7 @@ bool spec_needs_symbols(const Spec *spec);
 
 /* A session that traces only certain processes (pids or pidfds given, even an empty list). */
 bool spec_has_processes(const Spec *spec);
+bool spec_is_ring(const Spec *spec);
 
 /* Equal for two specs exactly when they want the same from the kernel, so that they can share a source;
  * NULL in *ret when the spec cannot share: it names processes, or it has an output, whose file system is the

@@ -55,7 +55,7 @@ int session_describe(const Session *session, char **ret) {
         add_number(object, "owner", session->owner);
         add_string(object, "state", session_state_to_string(session->state));
         add_string(object, "reason", session->reason);
-        add_string(object, "mode", "stream");
+        add_string(object, "mode", spec_is_ring(session->spec) ? "ring" : "stream");
         add_string(object, "scope", "system");
         add_number(object, "created", session->created);
         add_number(object, "started", session->started);

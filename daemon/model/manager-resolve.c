@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "capture/output-file.h"
 #include "kernel/catalog.h"
@@ -49,6 +50,8 @@ static void resolve_done(Job *base) {
 }
 
 static int fill_defaults(const Settings *settings, Spec *spec) {
+        if (spec->ring_size > 0)
+                spec->buffer_size = spec->ring_size / (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
         if (spec->buffer_size == 0)
                 spec->buffer_size = settings->buffer_size;
         if (spec->segment_size == 0)

@@ -3,61 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <systemd/sd-id128.h>
 
-#include "core/spec-json.h"
 #include "ktraced/clock.h"
+#include "model/capture-directory.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/session-run.h"
+#include "model/snapshot-list.h"
 #include "model/source.h"
 
 /* The end of a run */
-
-typedef struct DeleteJob {
-        Job job;
-        Store *store;
-        char *id;
-} DeleteJob;
-
-static void delete_job_free(MailboxItem *item) {
-        DeleteJob *job = (DeleteJob *) item;
-
-        free(job->id);
-        free(job);
-}
-
-static void delete_run(Job *base) {
-        DeleteJob *job = (DeleteJob *) base;
-
-        /* What cannot be deleted now is found as an interrupted capture by the next start. */
-        (void) store_delete_capture(job->store, job->id, NULL);
-}
-
-static void delete_done(Job *base) {
-        delete_job_free(&base->item);
-}
-
-/* A directory that was made for a run that never began holds nothing that anyone would want. */
-static void discard_directory(Session *session) {
-        CLEANUP_FREE char *id = STEAL_PTR(session->run_capture_id);
-
-        closep(&session->run_dir_fd);
-        session->run_dir_fd = -1;
-        if (!id || session->spec->output >= 0)
-                return;
-
-        DeleteJob *job = calloc(1, sizeof(*job));
-        if (!job)
-                return;
-        *job = (DeleteJob){
-                .job = { .item = { .free = delete_job_free }, .run = delete_run, .done = delete_done },
-                .store = session->manager->store,
-                .id = STEAL_PTR(id),
-        };
-        worker_submit(session->manager->store_worker, &job->job);
-}
 
 /* The last step of a run: the session may be freed by those who waited for it. */
 static void run_over(Session *session) {
@@ -69,7 +24,11 @@ static void run_over(Session *session) {
         free(STEAL_PTR(session->end_reason));
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
         metadata_free(STEAL_PTR(session->run_metadata));
-        discard_directory(session);
+        if (session->spec->output < 0)
+                capture_directory_discard(manager, STEAL_PTR(session->run_capture_id));
+        free(STEAL_PTR(session->run_capture_id));
+        closep(&session->run_dir_fd);
+        session->run_dir_fd = -1;
         session->stopped = clock_usec(CLOCK_REALTIME);
 
         if (error.code != ERROR_NONE) {
@@ -106,62 +65,12 @@ void session_source_gone(Session *session) {
 
 /* The beginning */
 
-static int fill_host(CaptureMetadata *metadata) {
-        char text[SD_ID128_STRING_MAX];
-        struct utsname host;
-        sd_id128_t id;
-
-        if (uname(&host) < 0)
-                return -errno;
-        if (asprintf(&metadata->kernel, "%s %s", host.release, host.version) < 0) {
-                metadata->kernel = NULL;
-                return -ENOMEM;
-        }
-        /* A container may lack a machine id: the member is then left out. */
-        if (sd_id128_get_boot(&id) >= 0)
-                metadata->boot_id = strdup(sd_id128_to_string(id, text));
-        if (sd_id128_get_machine(&id) >= 0)
-                metadata->machine_id = strdup(sd_id128_to_string(id, text));
-        return 0;
-}
-
-static int make_metadata(Session *session, const Instance *instance, CaptureMetadata **ret) {
-        CLEANUP(metadata_freep) CaptureMetadata *metadata = NULL;
-        struct json_object *spec;
-
-        int r = metadata_new(&metadata);
-        if (r >= 0)
-                r = fill_host(metadata);
-        if (r >= 0)
-                r = spec_to_json(session->spec, &spec);
-        if (r < 0)
-                return r;
-        metadata->spec_json = strdup(json_object_to_json_string_ext(spec, JSON_C_TO_STRING_PLAIN));
-        json_object_put(spec);
-
-        metadata->id = strdup(session->run_capture_id);
-        metadata->session_id = strdup(session->id);
-        metadata->session_name = strdup(session->name);
-        metadata->clock = strdup(instance_clock(instance));
-        if (!metadata->spec_json || !metadata->id || !metadata->session_id || !metadata->session_name ||
-            !metadata->clock)
-                return -ENOMEM;
-        metadata->owner = session->owner;
-        metadata->state = CAPTURE_ACTIVE;
-        metadata->start_realtime = clock_usec(CLOCK_REALTIME);
-        metadata->buffer_size = instance_buffer_size(instance);
-        metadata->external = session->spec->output >= 0;
-
-        *ret = STEAL_PTR(metadata);
-        return 0;
-}
-
 static int make_sink(Session *session, const Instance *instance, Error *error, Sink **ret) {
         CLEANUP(metadata_freep) CaptureMetadata *metadata = NULL;
         CLEANUP(sink_freep) Sink *sink = NULL;
         CLEANUP_CLOSE int output = -1;
 
-        int r = make_metadata(session, instance, &metadata);
+        int r = capture_metadata_make(session, session->run_capture_id, instance, &metadata);
         if (r >= 0)
                 r = metadata_copy(metadata, &session->run_metadata);
         if (r < 0)
@@ -197,8 +106,12 @@ static void leave_source(Session *session) {
 
 void session_source_running(Session *session) {
         CLEANUP(sink_freep) Sink *sink = NULL;
+        int r;
 
-        int r = make_sink(session, session->source->instance, &session->run_error, &sink);
+        /* It records into the kernel's buffers: PUMP_RING_READY follows. */
+        if (spec_is_ring(session->spec))
+                return;
+        r = make_sink(session, session->source->instance, &session->run_error, &sink);
         if (r >= 0) {
                 session->sink_id = ++session->manager->last_sink_id;
                 r = pump_add_sink(session->source->pump, session->sink_id, sink);
@@ -232,79 +145,17 @@ static void find_source(Session *session) {
         STEAL_PTR(key);
 }
 
-typedef struct DirectoryJob {
-        Job job;
-        Session *session; /* a session that is starting is not freed */
-        Store *store;
-        Store *opened;
-        char *path;
-        int r;
-        Error error;
-        char *id;
-        int dir_fd;
-} DirectoryJob;
+static void on_directory(int r, const Error *error, void *result, void *userdata) {
+        CaptureDirectory *directory = result;
+        Session *session = userdata; /* one that is starting is not freed */
 
-static void directory_job_free(MailboxItem *item) {
-        DirectoryJob *job = (DirectoryJob *) item;
-
-        closep(&job->dir_fd);
-        store_free(job->opened);
-        error_clear(&job->error);
-        free(job->path);
-        free(job->id);
-        free(job);
-}
-
-static void directory_run(Job *base) {
-        DirectoryJob *job = (DirectoryJob *) base;
-
-        if (!job->store) {
-                job->r = store_open(job->path, &job->error, &job->opened);
-                job->store = job->opened;
+        if (r < 0) {
+                run_failed(session, r, error);
+                return;
         }
-        if (job->r >= 0)
-                job->r = store_create_capture(job->store, &job->error, &job->id, &job->dir_fd);
-}
-
-static void directory_done(Job *base) {
-        DirectoryJob *job = (DirectoryJob *) base;
-        Session *session = job->session;
-        Manager *manager = session->manager;
-        CLEANUP(error_clear) Error error = ERROR_INIT;
-        int r = job->r;
-
-        if (job->opened && !manager->store)
-                manager->store = STEAL_PTR(job->opened);
-        error_move(&error, &job->error);
-        session->run_capture_id = STEAL_PTR(job->id);
-        session->run_dir_fd = steal_fd(&job->dir_fd);
-        directory_job_free(&job->job.item);
-
-        if (r < 0)
-                run_failed(session, r, &error);
-        else
-                find_source(session);
-}
-
-static int make_directory(Session *session) {
-        Manager *manager = session->manager;
-        DirectoryJob *job = calloc(1, sizeof(*job));
-
-        if (!job)
-                return -ENOMEM;
-        *job = (DirectoryJob){
-                .job = { .item = { .free = directory_job_free }, .run = directory_run, .done = directory_done },
-                .session = session,
-                .store = manager->store,
-                .path = strdup(manager->store_path),
-                .dir_fd = -1,
-        };
-        if (!job->path) {
-                directory_job_free(&job->job.item);
-                return -ENOMEM;
-        }
-        worker_submit(manager->store_worker, &job->job);
-        return 0;
+        session->run_capture_id = STEAL_PTR(directory->id);
+        session->run_dir_fd = steal_fd(&directory->fd);
+        find_source(session);
 }
 
 void session_run(Session *session) {
@@ -318,10 +169,12 @@ void session_run(Session *session) {
         session->n_losses = 0;
         session_set_state(session, SESSION_STARTING);
 
+        if (spec_is_ring(session->spec)) {
+                find_source(session);
+                return;
+        }
         if (session->spec->output < 0) {
-                r = make_directory(session);
-                if (r < 0)
-                        run_failed(session, r, NULL);
+                capture_directory_make(session->manager, on_directory, session);
                 return;
         }
         r = store_make_id(&session->run_capture_id);
@@ -358,7 +211,10 @@ void session_end(Session *session, const char *reason) {
         session_set_reason(session, reason);
         session_set_state(session, SESSION_STOPPING);
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
-        if (source_end_sink(session->source, session, reason) < 0)
+        if (spec_is_ring(session->spec)) {
+                snapshots_hurry(session);
+                session_end_ring(session);
+        } else if (source_end_sink(session->source, session, reason) < 0)
                 manager_notice(session->manager, LOG_ERR, session, session->capture, "Out of memory while stopping");
 }
 
@@ -369,6 +225,32 @@ void session_tracing_lost(Session *session) {
         (void) error_set(&session->run_error, ERROR_FAILED, "Another tool switched tracing off in %s",
                          instance_name(session->source->instance));
         session_end(session, "tracing was switched off by another tool");
+}
+
+void session_end_ring(Session *session) {
+        if (session->state != SESSION_STOPPING || snapshots_are_pending(session))
+                return;
+        if (source_end_sink(session->source, session, session->reason ? session->reason : "stopped") < 0)
+                manager_notice(session->manager, LOG_ERR, session, session->capture, "Out of memory while stopping");
+}
+
+void session_ring_ready(Session *session, int r, Error *error) {
+        session->started = clock_usec(CLOCK_REALTIME);
+        if (r >= 0) {
+                session_set_state(session, SESSION_ACTIVE);
+                r = arm_duration(session);
+                if (r < 0)
+                        (void) error_set_errno(error, r, "Cannot arm the session's timer");
+        }
+        if (r < 0) {
+                if (session->run_error.code == ERROR_NONE)
+                        error_move(&session->run_error, error);
+                (void) source_end_sink(session->source, session, "failed");
+                return;
+        }
+        if (session->end_wanted)
+                session_end(session, session->end_reason ? session->end_reason : "stopped");
+        session_answer(session, WAIT_START, 0, NULL, session);
 }
 
 static void handle_ready(Session *session) {
@@ -453,6 +335,7 @@ void session_handle_report(Session *session, PumpReport *report) {
         case PUMP_SINK_CLOSED:
                 handle_closed(session, report);
                 break;
+        case PUMP_RING_READY:
         case PUMP_TRACING_LOST:
         case PUMP_FINISHED:
                 break;

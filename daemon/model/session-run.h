@@ -41,7 +41,11 @@ void session_run(Session *session);
 /* Begins the end of the run; `reason` goes into the metadata. The end is answered to WAIT_STOP. */
 void session_end(Session *session, const char *reason);
 
+/* Of a ring, that is stopping: ends it once no snapshot is on its way to the pump. */
+void session_end_ring(Session *session);
+
 /* From the source. */
+void session_ring_ready(Session *session, int r, Error *error);
 void session_source_running(Session *session);
 void session_source_failed(Session *session, int r, const Error *error);
 void session_source_gone(Session *session);

@@ -200,11 +200,27 @@ void session_remove(Session *session, const char *reason, ModelDone done, void *
         done(0, NULL, NULL, userdata);
 }
 
+/* 1 when it is one, which was answered. */
+static bool refuse_ring(Session *session, const char *operation, ModelDone done, void *userdata) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r;
+
+        if (!spec_is_ring(session->spec))
+                return false;
+        r = error_set(&error, ERROR_WRONG_STATE,
+                      "Cannot %s session '%s': it is a ring, which writes in snapshots only", operation,
+                      session->name);
+        done(r, &error, NULL, userdata);
+        return true;
+}
+
 void session_rotate(Session *session, ModelDone done, void *userdata) {
         if (session->state != SESSION_ACTIVE) {
                 refuse_state(session, "rotate", done, userdata);
                 return;
         }
+        if (refuse_ring(session, "rotate", done, userdata))
+                return;
         if (session->spec->output >= 0) {
                 CLEANUP(error_clear) Error error = ERROR_INIT;
                 int r = error_set(&error, ERROR_WRONG_STATE,
@@ -225,6 +241,8 @@ void session_clear(Session *session, ModelDone done, void *userdata) {
                 refuse_state(session, "clear", done, userdata);
                 return;
         }
+        if (refuse_ring(session, "clear", done, userdata))
+                return;
         if (session_wait(session, WAIT_CLEAR, done, userdata) < 0)
                 return;
         if (pump_clear(session->source->pump, session->sink_id) < 0)

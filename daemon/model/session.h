@@ -44,6 +44,8 @@ struct Session {
         sd_event_source *duration_timer;
         SessionWaiter *waiters; /* operations that wait for a change of state */
 
+        LIST_HEAD(SnapshotList, Snapshot) snapshots; /* that are under way */
+
         /* While a run begins or ends: */
         char *run_capture_id;          /* of the directory in the store, until the capture is listed */
         int run_dir_fd;                /* of that directory, until there is a sink; or -1 */

@@ -6,6 +6,7 @@
 #include "core/parse.h"
 #include "model/manager.h"
 #include "model/session-run.h"
+#include "model/snapshot-list.h"
 #include "model/source.h"
 
 Source *source_find(Manager *manager, const char *key) {
@@ -73,6 +74,7 @@ static void setup_run(Job *base) {
                                 .instance = job->instance,
                                 .systems = job->selection->systems,
                                 .symbols = spec_needs_symbols(job->spec),
+                                .ring = spec_is_ring(job->spec),
                         },
                         &job->error, &job->pump);
         if (job->r < 0 && job->instance) {
@@ -165,6 +167,34 @@ static Session *source_find_sink(Source *source, uint64_t sink_id) {
         return NULL;
 }
 
+/* A ring has no sink that would have told the session to leave. */
+static void dismiss_ring(Source *source) {
+        Session *session = LIST_FIRST(&source->sharers);
+
+        if (!session)
+                return;
+        LIST_REMOVE(session, sharers);
+        session->source = NULL;
+        source->last = session;
+}
+
+static void handle_sink_report(Source *source, PumpReport *report) {
+        Session *session = source_find_sink(source, report->sink_id);
+        Snapshot *snapshot;
+
+        if (session) {
+                session_handle_report(session, report);
+                return;
+        }
+        LIST_FOREACH(session, &source->sharers, sharers) {
+                snapshot = snapshot_find(session, report->sink_id);
+                if (snapshot) {
+                        snapshot_handle_report(snapshot, report);
+                        return;
+                }
+        }
+}
+
 static void tell_sharers_tracing_lost(Source *source) {
         Session *session, *next;
 
@@ -182,7 +212,12 @@ static int on_pump(sd_event_source *event_source, int fd, uint32_t revents, void
 
                 if (!report)
                         return 0;
+                if (report->type == PUMP_RING_READY) {
+                        session_ring_ready(LIST_FIRST(&source->sharers), report->r, &report->error);
+                        continue;
+                }
                 if (report->type == PUMP_FINISHED) {
+                        dismiss_ring(source);
                         source_tear_down(source);
                         return 0;
                 }
@@ -191,9 +226,7 @@ static int on_pump(sd_event_source *event_source, int fd, uint32_t revents, void
                         continue;
                 }
 
-                Session *session = source_find_sink(source, report->sink_id);
-                if (session)
-                        session_handle_report(session, report);
+                handle_sink_report(source, report);
         }
 }
 

@@ -142,9 +142,10 @@ def functions_can_be_read():
 
 
 def refusals():
-    """What fails after polkit's yes: the session "things" runs already, and some kernels keep their functions to
-    themselves."""
-    found = {(SESSION, "Start"): "org.ktraced1.Error.WrongState"}
+    """What fails after polkit's yes: the session "things" runs already and is no ring, and some kernels keep their
+    functions to themselves."""
+    wrong_state = "org.ktraced1.Error.WrongState"
+    found = {(SESSION, "Start"): wrong_state, (SESSION, "Snapshot"): wrong_state}
     if not functions_can_be_read():
         found[MANAGER, "ListFunctions"] = "org.ktraced1.Error.NotSupportedByKernel"
     return found

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `ktracectl session snapshot`: makes a capture of what a ring holds. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/bus-manager.h"
+#include "client/bus-session.h"
+#include "client/json-print.h"
+#include "client/verb.h"
+#include "core/json-text.h"
+#include "core/parse.h"
+
+enum {
+        OPTION_AFTER = OPTION_OF_VERB,
+        OPTION_REASON,
+};
+
+typedef struct SnapshotArgs {
+        const char *reason; /* NULL: none */
+        uint64_t after;     /* usec */
+} SnapshotArgs;
+
+static ParseResult parse(SnapshotArgs *args, Globals *globals, int argc, char *argv[]) {
+        static const struct option options[] = {
+                GLOBALS_LONG,
+                { "after", required_argument, NULL, OPTION_AFTER },
+                { "reason", required_argument, NULL, OPTION_REASON },
+                { NULL, 0, NULL, 0 },
+        };
+        int c;
+
+        optind = 0;
+        while ((c = getopt_long(argc, argv, GLOBALS_SHORT, options, NULL)) >= 0) {
+                ParseResult result = PARSE_GO_ON;
+
+                if (c == OPTION_REASON)
+                        args->reason = optarg;
+                else if (c != OPTION_AFTER)
+                        result = globals_take_option(globals, c, optarg);
+                else if (parse_span(optarg, &args->after) < 0) {
+                        (void) verb_usage("--after '%s': expected a time such as 2s.", optarg);
+                        result = PARSE_WRONG;
+                }
+                if (result != PARSE_GO_ON)
+                        return result;
+        }
+        if (argc == optind) {
+                (void) verb_usage("Usage: ktracectl session snapshot SESSION... [--after=TIME] [--reason=TEXT]");
+                return PARSE_WRONG;
+        }
+        return PARSE_GO_ON;
+}
+
+static int take(BusClient *client, const Globals *globals, const char *name, const SnapshotArgs *args, Error *error) {
+        CLEANUP_JSON struct json_object *object = NULL;
+        CLEANUP_FREE char *path = NULL, *id = NULL;
+        int r;
+
+        r = bus_manager_get_session(client, name, error, &path);
+        if (r >= 0)
+                r = bus_session_snapshot(client, path, args->reason, args->after, error, &id);
+        if (r < 0 || globals->quiet)
+                return r;
+        if (globals->json == JSON_OFF) {
+                puts(id);
+                return 0;
+        }
+        object = json_object_new_object();
+        if (json_add(object, "session", json_object_new_string(name)) < 0 ||
+            json_add(object, "capture", json_object_new_string(id)) < 0)
+                return error_set_errno(error, -ENOMEM, "Cannot print the capture");
+        json_print(globals, object);
+        return 0;
+}
+
+int verb_snapshot(Globals *globals, int argc, char *argv[]) {
+        CLEANUP(error_clear) Error connection_error = ERROR_INIT;
+        CLEANUP(bus_client_freep) BusClient *client = NULL;
+        int exit_status = EXIT_SUCCESS;
+        SnapshotArgs args = { 0 };
+        ParseResult result;
+
+        result = parse(&args, globals, argc, argv);
+        if (result != PARSE_GO_ON)
+                return parse_result_to_exit(result);
+        if (bus_client_new(globals, &connection_error, &client) < 0)
+                return verb_failed(&connection_error, "connect to ktraced");
+        for (int i = optind; i < argc; i++) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+
+                if (take(client, globals, argv[i], &args, &error) < 0)
+                        exit_status = verb_failed(&error, "take a snapshot of session %s", argv[i]);
+        }
+        return exit_status;
+}

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Sessions that keep what they record in the kernel's buffer, and the snapshots that are made of it."""
+
+import os
+import pathlib
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+
+from daemon import BusError, variants
+from system_bus import wait_until
+from trace_file import count, events, validate
+
+CPUS = os.sysconf("SC_NPROCESSORS_CONF")
+INSTANCES = pathlib.Path("/sys/kernel/tracing/instances")
+
+
+def ring(root, name="ring", size="4M", **more):
+    spec = {"events": ["syscalls:sys_enter_write"], "mode": "ring", "ring_size": size}
+    return root.start(name, {**spec, **more})
+
+
+def snapshot(root, session, **options):
+    return root.session(session, "Snapshot", "(a{sv})", variants(options))
+
+
+def saved(root, capture, folder):
+    """The one segment of a snapshot, checked."""
+    (path,) = root.save_all(capture, folder)
+    validate(path)
+    return path
+
+
+def writes(path, pid):
+    return count([path], "sys_enter_write", pid, "fd: 0x00000009")
+
+
+def test_snapshots_hold_the_whole_window(root, writer, folder):
+    """Each has what the ring holds, also what the one before has drained; nothing is missing or there twice."""
+    program = writer(2500, 500)
+    session = ring(root, pids=[program.pid])
+    expected = 0
+    for number in range(5):
+        program.go()
+        expected += 500
+        path = saved(root, capture := snapshot(root, session), folder / str(number))
+        assert writes(path, program.pid) == expected
+        # The "done" lines are write calls, too.
+        assert root.describe(capture)["events"] == expected + number + 1 == count([path], "sys_enter_write", program.pid)
+    assert root.describe(session)["state"] == "active"
+    root.session(session, "Stop")
+    assert len(root.manager("ListCaptures", "(a{sv})", {})) == 5
+
+
+def test_metadata_of_a_snapshot(root):
+    session = ring(root)
+    about = root.describe(snapshot(root, session, reason="disk was slow"))
+    assert about["state"] == "complete"
+    assert about["reason"] == "disk was slow"
+    assert about["session_id"] == root.describe(session)["id"]
+    assert about["lost"] == 0
+    assert len(about["segments"]) == 1
+    assert root.describe(session)["mode"] == "ring"
+    assert root.describe(session)["capture"] == about["id"]
+
+
+class Marks(threading.Thread):
+    """Writes numbered lines into the trace of an instance, one every 100 microseconds or so."""
+
+    def __init__(self, instance):
+        super().__init__()
+        self.last = 0
+        self.goes_on = True
+        self.fd = os.open(INSTANCES / instance / "trace_marker", os.O_WRONLY)
+
+    def run(self):
+        # The buffers of two CPUs need not reach back equally far.
+        os.sched_setaffinity(0, {0})
+        while self.goes_on:
+            os.write(self.fd, b"mark %d" % (self.last + 1))
+            self.last += 1
+            time.sleep(0.0001)
+
+    def end(self):
+        self.goes_on = False
+        self.join()
+        os.close(self.fd)
+
+
+def marks_in(path):
+    return [int(number) for event in events(path) for number in re.findall(r"mark (\d+)", event.text)]
+
+
+@pytest.fixture
+def load():
+    """A process for each CPU that writes at full speed."""
+    running = [subprocess.Popen(["dd", "if=/dev/zero", "of=/dev/null", "bs=1"], stderr=subprocess.DEVNULL) for _ in range(CPUS)]
+    yield running
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def test_snapshots_under_full_load(root, load, folder):
+    """Recording goes on: a snapshot has every mark between its oldest and its newest page, and so has the next."""
+    session = ring(root, size=f"{CPUS * 2}M")
+    marks = Marks(root.describe(session)["instance"])
+    marks.start()
+    try:
+        time.sleep(1)
+        before, capture = marks.last, snapshot(root, session)
+        found = [(before, capture)]
+        for _ in range(3):
+            time.sleep(0.05)
+            found.append((marks.last, snapshot(root, session)))
+    finally:
+        marks.end()
+    for number, (before, capture) in enumerate(found):
+        seen = marks_in(saved(root, capture, folder / str(number)))
+        assert seen == list(range(seen[0], seen[-1] + 1)), "there is a gap, or a mark is there twice"
+        assert seen[-1] >= before
+
+
+def test_the_oldest_is_overwritten(root, writer, folder):
+    program = writer(300000)
+    session = ring(root, size=f"{CPUS * 128}K", pids=[program.pid])
+    program.go()
+    first = writes(saved(root, snapshot(root, session), folder / "1"), program.pid)
+    again = writes(saved(root, snapshot(root, session), folder / "2"), program.pid)
+    assert 1000 < first < 300000
+    assert again >= first * 0.95, "the second one holds as much as the first"
+
+
+def switches(pid):
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        total += sum(int(n) for n in re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text()))
+    return total
+
+
+def test_an_idle_ring_wakes_nobody(root, daemon):
+    ring(root, events=["sched:sched_switch"], size="8M")
+    time.sleep(1)
+    before = switches(daemon.process.pid)
+    time.sleep(3)
+    assert switches(daemon.process.pid) == before
+
+
+def test_snapshot_after_a_while(root, writer, folder):
+    program = writer(1000, 500)
+    session = ring(root, pids=[program.pid])
+    result = []
+    thread = threading.Thread(target=lambda: result.append(snapshot(root, session, after="1s")))
+    program.go()
+    thread.start()
+    time.sleep(0.3)
+    program.go()
+    thread.join()
+    assert writes(saved(root, result[0], folder / "1"), program.pid) == 1000
+
+
+def test_stop_takes_the_snapshot_that_waits(root, daemon):
+    session = ring(root)
+    other = daemon.client(0)
+    result = []
+    thread = threading.Thread(target=lambda: result.append(snapshot(other, session, after="1min")))
+    thread.start()
+    time.sleep(0.5)
+    assert thread.is_alive()
+    root.session(session, "Stop")
+    thread.join()
+    other.close()
+    assert root.describe(result[0])["state"] == "complete"
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        ({"raeson": "x"}, 'Unknown key "raeson"'),
+        ({"reason": 5}, "reason: of type"),
+        ({"reason": "x" * 257}, "reason: longer than 256 bytes"),
+        ({"reason": "a\nb"}, "reason: empty, or not printable"),
+        ({"after": "soon"}, 'after: "soon" is no span of time'),
+        ({"after": "2h"}, "after: more than an hour"),
+    ],
+)
+def test_bad_options(root, options, text):
+    session = ring(root)
+    with pytest.raises(BusError, match=re.escape(text)):
+        snapshot(root, session, **options)
+    assert root.manager("ListCaptures", "(a{sv})", {}) == []
+
+
+@pytest.mark.parametrize(
+    "spec, text",
+    [
+        ({"mode": "rings"}, "mode"),
+        ({"ring_size": "4M"}, 'ring_size: only with mode "ring"'),
+        ({"mode": "ring", "segment_size": "4M"}, "segment_size: not with mode"),
+        ({"mode": "ring", "segments": 3}, "segments: not with mode"),
+        ({"mode": "ring", "ring_size": "4M", "buffer_size": "4M"}, "ring_size: not with buffer_size"),
+    ],
+)
+def test_bad_specs(root, spec, text):
+    with pytest.raises(BusError, match=re.escape(text)):
+        root.start("bad", {"events": ["sched:sched_switch"], **spec})
+    assert root.manager("ListSessions") == []
+
+
+def test_what_suits_no_ring(root):
+    session = ring(root)
+    stream = root.start("stream", {"events": ["sched:sched_switch"]})
+    for method, path in [("Rotate", session), ("Clear", session)]:
+        with pytest.raises(BusError, match="it is a ring"):
+            root.session(path, method)
+    with pytest.raises(BusError, match="it is no ring"):
+        snapshot(root, stream)
+    root.session(session, "Stop")
+    with pytest.raises(BusError, match="it is stopped"):
+        snapshot(root, session)
+
+
+def test_ring_ends_by_itself_and_starts_again(root, writer, folder):
+    program = writer(1000, 500)
+    session = ring(root, pids=[program.pid], duration="300ms")
+    wait_until(lambda: root.describe(session)["state"] == "stopped", "the session has not stopped")
+    root.session(session, "Start")
+    program.go()
+    assert writes(saved(root, snapshot(root, session), folder / "1"), program.pid) == 500
+    root.session(session, "Remove")
+    assert root.manager("ListSessions") == []
