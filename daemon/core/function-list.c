@@ -43,7 +43,7 @@ static FunctionName parse_line(char *line) {
 
 int function_list_parse(char *text, FunctionList *ret) {
         CLEANUP(function_list_clear) FunctionList list = { .text = text };
-        size_t n_lines = 1;
+        size_t n_lines = 1, position = 0;
         char *line;
 
         for (const char *s = text; *s != '\0'; s++)
@@ -54,6 +54,7 @@ int function_list_parse(char *text, FunctionList *ret) {
         while ((line = strsep(&text, "\n"))) {
                 FunctionName function = parse_line(line);
 
+                function.position = ++position;
                 if (*function.name != '\0' && strncmp(function.name, INVALID_FUNCTION, strlen(INVALID_FUNCTION)) != 0)
                         list.functions[list.n_functions++] = function;
         }

@@ -13,6 +13,7 @@
 typedef struct FunctionName {
         const char *name;
         const char *module; /* NULL: the kernel itself */
+        size_t position;    /* of its line, from 1, which the kernel takes in place of a name */
 } FunctionName;
 
 typedef struct FunctionList {

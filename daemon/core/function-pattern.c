@@ -124,19 +124,55 @@ bool function_pattern_matches(const FunctionPattern *pattern, const FunctionName
         return fnmatch(pattern->name, function->name, FNM_NOESCAPE) == 0;
 }
 
-static bool matches_any(const FunctionPattern *pattern, const FunctionList *list) {
-        const FunctionName *function = list->functions, *end = list->functions + list->n_functions;
+/* The part of the sorted list in which all matches are: for a name, its run. */
+static void find_range(const FunctionPattern *pattern, const FunctionList *list, size_t *ret_start, size_t *ret_end) {
+        const FunctionName *first = pattern->is_glob ? NULL : function_list_find(list, pattern->name);
+        size_t start = first ? (size_t) (first - list->functions) : 0, end = start;
 
-        /* Of the sorted list, the run of this name is enough. */
-        if (!pattern->is_glob)
-                function = function_list_find(list, pattern->name);
-        for (; function && function < end; function++) {
-                if (function_pattern_matches(pattern, function))
+        if (pattern->is_glob)
+                end = list->n_functions;
+        else if (first)
+                while (end < list->n_functions && strcmp(list->functions[end].name, pattern->name) == 0)
+                        end++;
+        *ret_start = start;
+        *ret_end = end;
+}
+
+static bool matches_any(const FunctionPattern *pattern, const FunctionList *list) {
+        size_t start, end;
+
+        find_range(pattern, list, &start, &end);
+        for (size_t i = start; i < end; i++)
+                if (function_pattern_matches(pattern, list->functions + i))
                         return true;
-                if (!pattern->is_glob && strcmp(function->name, pattern->name) != 0)
-                        return false;
-        }
         return false;
+}
+
+int function_patterns_match(char *const *patterns, const FunctionList *list, Error *error, bool *matched) {
+        for (; patterns && *patterns; patterns++) {
+                CLEANUP(function_pattern_clear) FunctionPattern pattern = { 0 };
+                size_t start, end;
+                int r = function_pattern_parse(*patterns, error, &pattern);
+
+                if (r < 0)
+                        return r;
+                find_range(&pattern, list, &start, &end);
+                for (size_t i = start; i < end; i++)
+                        matched[i] = matched[i] || function_pattern_matches(&pattern, list->functions + i);
+        }
+        return 0;
+}
+
+size_t function_patterns_count_globs(char *const *patterns) {
+        size_t n = 0;
+
+        /* ":mod:x" is a glob of names, too. */
+        for (; patterns && *patterns; patterns++) {
+                size_t length = strcspn(*patterns, ":");
+
+                n += length == 0 || strcspn(*patterns, "*?[") < length;
+        }
+        return n;
 }
 
 static bool has_module(const FunctionList *list, const char *module, Suggestion *suggestion) {

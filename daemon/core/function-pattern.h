@@ -35,9 +35,15 @@ int function_pattern_check(const char *text, Error *error);
 
 bool function_pattern_matches(const FunctionPattern *pattern, const FunctionName *function);
 
+/* How many of the patterns, which are valid, have to be compared with every function that there is. */
+size_t function_patterns_count_globs(char *const *patterns);
+
 /* 0 when each of the patterns matches something in the list; ERROR_NO_SUCH_FUNCTION names the first that does
  * not and, if there is one, the nearest name. `key` is what the patterns belong to. */
 int function_patterns_resolve(const char *key, char *const *patterns, const FunctionList *list, Error *error);
+
+/* Sets matched[i] for each function of the list that one of the patterns matches. */
+int function_patterns_match(char *const *patterns, const FunctionList *list, Error *error, bool *matched);
 
 /* The functions that match, "name" or "name [module]" each, sorted, without repetition, at most `max` (0: all).
  * No match is no error. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/function-pattern.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
 #include "core/tracer-kind.h"
@@ -23,13 +24,33 @@ bool spec_needs_symbols(const Spec *spec) {
         return spec->symbols || spec_has_tracer(spec) || spec_options_record_kernel_stacks(spec->options);
 }
 
+static int check_globs(const Spec *spec, Error *error) {
+        const struct {
+                SpecKey key;
+                char **patterns;
+        } lists[] = {
+                { SPEC_FUNCTIONS, spec->functions },
+                { SPEC_FUNCTIONS_NOTRACE, spec->functions_notrace },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
+                size_t n = function_patterns_count_globs(lists[i].patterns);
+
+                if (n > SPEC_FUNCTION_GLOBS_MAX)
+                        return error_set(error, ERROR_INVALID_ARGUMENT,
+                                         "%s: %zu patterns with globs, at most %u are taken",
+                                         spec_key_name(lists[i].key), n, SPEC_FUNCTION_GLOBS_MAX);
+        }
+        return 0;
+}
+
 int spec_check_tracer(const Spec *spec, Error *error) {
         static const SpecKey of_functions[] = { SPEC_FUNCTIONS, SPEC_FUNCTIONS_NOTRACE, SPEC_ALL_FUNCTIONS,
                                                 SPEC_FUNCTION_STACKS };
         TracerKind kind = tracer_kind(spec->tracer);
 
         for (size_t i = 0; i < ELEMENTSOF(of_functions); i++)
-                if (spec_is_given(spec, of_functions[i]) && kind != TRACER_FUNCTIONS && kind != TRACER_LATENCY)
+                if (spec_is_given(spec, of_functions[i]) && (kind == TRACER_NONE || kind == TRACER_OTHER))
                         return error_set(error, ERROR_INVALID_ARGUMENT,
                                          "%s: needs a tracer that records functions, such as \"function\"",
                                          spec_key_name(of_functions[i]));
@@ -45,5 +66,5 @@ int spec_check_tracer(const Spec *spec, Error *error) {
                 return error_set(error, ERROR_INVALID_ARGUMENT,
                                  "function_stacks: needs functions, since a stack for every call in the kernel "
                                  "would stop the machine");
-        return 0;
+        return check_globs(spec, error);
 }

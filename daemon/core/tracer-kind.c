@@ -7,7 +7,7 @@
 #include "ktraced/cleanup.h"
 
 TracerKind tracer_kind(const char *tracer) {
-        /* kernel/trace/trace_{functions,functions_graph,sched_wakeup,irqsoff,nop}.c, 5.15 to 6.18 */
+        /* The struct tracer in kernel/trace/trace_*.c and blktrace.c, 5.15 to 6.18. */
         static const struct {
                 const char *name;
                 TracerKind kind;
@@ -21,6 +21,12 @@ TracerKind tracer_kind(const char *tracer) {
                 { "irqsoff", TRACER_LATENCY },
                 { "preemptoff", TRACER_LATENCY },
                 { "preemptirqsoff", TRACER_LATENCY },
+                { "hwlat", TRACER_OTHER },
+                { "osnoise", TRACER_OTHER },
+                { "timerlat", TRACER_OTHER },
+                { "blk", TRACER_OTHER },
+                { "branch", TRACER_OTHER },
+                { "mmiotrace", TRACER_OTHER },
         };
 
         if (!tracer)
@@ -28,5 +34,5 @@ TracerKind tracer_kind(const char *tracer) {
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                 if (strcmp(kinds[i].name, tracer) == 0)
                         return kinds[i].kind;
-        return TRACER_OTHER;
+        return TRACER_UNKNOWN;
 }

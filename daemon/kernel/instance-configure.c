@@ -8,6 +8,7 @@
 
 #include "core/strv.h"
 #include "kernel/error-log.h"
+#include "kernel/function-filter.h"
 #include "kernel/instance-private.h"
 #include "kernel/tracer.h"
 
@@ -208,7 +209,7 @@ int instance_configure(Instance *instance, const Spec *spec, const EventSelectio
         if (r >= 0)
                 r = instance_configure_processes(instance, spec, error);
         if (r >= 0)
-                r = tracer_configure_functions(instance, spec, error);
+                r = function_filter_configure(instance, spec, error);
         if (r >= 0)
                 r = configure_filters(instance, selection, error);
         if (r >= 0)

@@ -3,7 +3,6 @@
 #include "kernel/tracer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <tracefs.h>
@@ -51,7 +50,13 @@ int tracer_check(const Spec *spec, Error *error) {
         r = tracing_dir_list_tracers(&tracers);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read the kernel's list of tracers");
-        return strv_contains(tracers, spec->tracer) ? 0 : refuse_unknown(spec, tracers, error);
+        if (!strv_contains(tracers, spec->tracer))
+                return refuse_unknown(spec, tracers, error);
+        /* mmio_trace_init() does that (kernel/trace/trace_mmiotrace.c and arch/x86/mm/mmio-mod.c, 5.15 to 6.18). */
+        if (strcmp(spec->tracer, "mmiotrace") == 0)
+                return error_set(error, ERROR_NOT_SUPPORTED,
+                                 "tracer: mmiotrace takes all CPUs but one from the whole machine");
+        return 0;
 }
 
 int tracer_fits_instance(Instance *instance, const Spec *spec, Error *error, bool *ret) {
@@ -70,45 +75,6 @@ int tracer_fits_instance(Instance *instance, const Spec *spec, Error *error, boo
                 return error_set_errno(error, r, "Cannot read the tracers of %s", instance->name);
         *ret = strv_contains(tracers, spec->tracer);
         return 0;
-}
-
-static int refuse_function(const char *key, const char *pattern, int r, Error *error) {
-        if (r == -EINVAL)
-                return error_set(error, ERROR_NO_SUCH_FUNCTION, "%s: the kernel no longer has \"%s\"", key, pattern);
-        return error_set(error, ERROR_KERNEL_REFUSED, "%s: the kernel refused \"%s\": %s", key, pattern,
-                         strerror(-r));
-}
-
-/* The kernel gathers what is written through one descriptor and lets it take effect when that is closed. It
- * takes one pattern at a write (ftrace_regex_write(), ftrace.c, 5.15 to 6.18). */
-static int write_functions(Instance *instance, const char *file, SpecKey key, char *const *patterns, Error *error) {
-        CLEANUP_CLOSE int fd = -1;
-
-        if (strv_length(patterns) == 0)
-                return 0;
-        fd = tracefs_instance_file_open(instance->tracefs, file, O_WRONLY | O_CLOEXEC);
-        if (fd < 0)
-                return refuse_function(spec_key_name(key), patterns[0], -errno, error);
-        for (; *patterns; patterns++) {
-                CLEANUP_FREE char *line = NULL;
-                int n = asprintf(&line, "%s\n", *patterns);
-
-                if (n < 0)
-                        return error_set_errno(error, -ENOMEM, "Cannot set the functions");
-                if (write(fd, line, (size_t) n) < 0)
-                        return refuse_function(spec_key_name(key), *patterns, -errno, error);
-        }
-        return 0;
-}
-
-int tracer_configure_functions(Instance *instance, const Spec *spec, Error *error) {
-        int r;
-
-        r = write_functions(instance, "set_ftrace_filter", SPEC_FUNCTIONS, spec->functions, error);
-        if (r < 0)
-                return r;
-        return write_functions(instance, "set_ftrace_notrace", SPEC_FUNCTIONS_NOTRACE, spec->functions_notrace,
-                               error);
 }
 
 /* The options of the tracer "function" (func_opts in trace_functions.c). The kernel has one variable for all

@@ -14,15 +14,12 @@
 #include "kernel/instance.h"
 
 /* Whether the kernel has the spec's tracer, changing nothing. ERROR_NOT_SUPPORTED_BY_KERNEL says why a known
- * one is missing, ERROR_INVALID_ARGUMENT that the name is unknown. */
+ * one is missing, ERROR_INVALID_ARGUMENT that the name is unknown, ERROR_NOT_SUPPORTED that it is none for a shared
+ * machine. */
 int tracer_check(const Spec *spec, Error *error);
 
 /* Sets ret to whether the spec's tracer can run in this instance. */
 int tracer_fits_instance(Instance *instance, const Spec *spec, Error *error, bool *ret);
-
-/* Sets which functions the instance records (set_ftrace_filter and set_ftrace_notrace), before anything records
- * them. ERROR_NO_SUCH_FUNCTION when a pattern has come to match nothing, ERROR_KERNEL_REFUSED. */
-int tracer_configure_functions(Instance *instance, const Spec *spec, Error *error);
 
 /* The option belongs to the spec's tracer, and tracer_configure() sets it. */
 bool tracer_has_option(const Spec *spec, const char *option);

@@ -96,6 +96,7 @@ SPECS = [
     ("function that is a position", {"tracer": "function", "functions": ["1"]}, INVALID, ["functions", "digit"]),
     ("empty function", {"tracer": "function", "functions": [""]}, INVALID, ["functions"]),
     ("5,000 functions", {"tracer": "function", "functions": ["x"] * 5000}, INVALID, ["functions", "4096"]),
+    ("65 globs", {"tracer": "function", "functions": ["x*"] * 65}, INVALID, ["functions", "64"]),
     ("stacks of all functions", {"tracer": "function", "all_functions": True, "function_stacks": True}, INVALID, ["function_stacks"]),
     ("option that a key decides", {**EVENTS, "options": ["func_stack_trace"]}, INVALID, ["func_stack_trace", "function_stacks"]),
     ("unknown profile", {"profile": "nosuchprofile"}, NO_SUCH_PROFILE, ["nosuchprofile"]),

@@ -7,6 +7,7 @@
 #include "core/strv.h"
 #include "kernel-test.h"
 #include "kernel/catalog.h"
+#include "kernel/function-filter.h"
 #include "kernel/functions.h"
 #include "kernel/tracer.h"
 #include "kernel/tracing-dir.h"
@@ -122,7 +123,7 @@ static void sets_filters_or_says_why_not(void **state) {
         spec_give_string(spec, SPEC_TRACER, "function");
         spec_give_strings(spec, SPEC_FUNCTIONS, functions);
         spec_give_strings(spec, SPEC_FUNCTIONS_NOTRACE, notrace);
-        r = tracer_configure_functions(instance, spec, &error);
+        r = function_filter_configure(instance, spec, &error);
         if (r >= 0)
                 r = tracer_configure(instance, spec, &error);
         filter = read_file(tracefs, "set_ftrace_filter");

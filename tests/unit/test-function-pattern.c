@@ -44,6 +44,10 @@ static void test_list(void **state) {
         assert_int_equal(list->n_functions, 10);
         assert_string_equal(list->functions[0].name, "btrfs_read");
         assert_string_equal(list->functions[0].module, "btrfs");
+        /* Lines that are passed over count. */
+        assert_int_equal(list->functions[0].position, 9);
+        assert_int_equal(function_list_find(list, "vfs_write")->position, 1);
+        assert_int_equal(function_list_find(list, "kfree")->position, 12);
         assert_string_equal(function_list_find(list, "schedule")->name, "schedule");
         assert_null(function_list_find(list, "schedule")->module);
         /* Of several, the kernel's own comes first. */
@@ -202,13 +206,35 @@ static void test_resolve(void **state) {
         }
 }
 
+static void test_match_many(void **state) {
+        char *patterns[] = { (char *) "init_once:mod:ext4", (char *) "vfs_*", (char *) "vfs_read", (char *) "nothing",
+                             NULL };
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        const FunctionList *list = *state;
+        bool matched[16] = { false };
+
+        assert_succeeds(function_patterns_match(patterns, list, &error, matched), &error);
+        for (size_t i = 0; i < list->n_functions; i++)
+                assert_int_equal(matched[i], strncmp(list->functions[i].name, "vfs_", 4) == 0 ||
+                                                     (strcmp(list->functions[i].name, "init_once") == 0 &&
+                                                      list->functions[i].module));
+}
+
+static void test_count_globs(void **state) {
+        char *patterns[] = { (char *) "vfs_read",   (char *) "vfs_*",     (char *) "x?", (char *) "[ab]c",
+                             (char *) "x:mod:ext*", (char *) ":mod:ext4", NULL };
+
+        assert_int_equal(function_patterns_count_globs(patterns), 4);
+        assert_int_equal(function_patterns_count_globs(NULL), 0);
+}
+
 #define pattern_test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 pattern_test(test_list),    cmocka_unit_test(test_empty_list), cmocka_unit_test(test_parse),
                 cmocka_unit_test(test_bad), cmocka_unit_test(test_too_long),   pattern_test(test_matches),
-                pattern_test(test_resolve),
+                pattern_test(test_resolve), pattern_test(test_match_many),     cmocka_unit_test(test_count_globs),
         };
 
         return cmocka_run_group_tests_name("function-pattern", tests, NULL, NULL);

@@ -399,6 +399,9 @@ static void test_function_rules(void **state) {
                 { "wakeup", NULL, NULL, true, "function_stacks: needs the tracer \"function\"" },
                 { NULL, "vfs_*", NULL, false, "functions: needs a tracer" },
                 { "nop", NULL, "vfs_*", false, "functions_notrace: needs a tracer" },
+                { "hwlat", "vfs_*", NULL, false, "functions: needs a tracer" },
+                /* The kernel will say that there is none. */
+                { "functoin", "vfs_*", NULL, false, NULL },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rules); i++) {

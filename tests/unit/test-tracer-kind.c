@@ -12,7 +12,8 @@ static void test_kinds(void **state) {
         assert_int_equal(tracer_kind("wakeup_rt"), TRACER_LATENCY);
         assert_int_equal(tracer_kind("preemptirqsoff"), TRACER_LATENCY);
         assert_int_equal(tracer_kind("hwlat"), TRACER_OTHER);
-        assert_int_equal(tracer_kind(""), TRACER_OTHER);
+        assert_int_equal(tracer_kind(""), TRACER_UNKNOWN);
+        assert_int_equal(tracer_kind("functoin"), TRACER_UNKNOWN);
 }
 
 int main(void) {
