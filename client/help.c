@@ -15,6 +15,8 @@ static const char help_text[] =
         "  session start NAME [WHAT...]    Make and start a session, or start one again\n"
         "  session stop SESSION...         Stop sessions; their captures stay\n"
         "  session rotate SESSION...       Begin a new segment\n"
+        "  session snapshot SESSION...     Make a capture of a ring (--ring-size), which goes on\n"
+        "  session run NAME WHAT...        A session for as long as this command runs\n"
         "  session clear SESSION...        Throw away what was recorded so far\n"
         "  session remove SESSION...       Stop and forget sessions; their captures stay\n"
         "  session attach SESSION PID...   Trace these processes too\n"

@@ -251,6 +251,26 @@ ParseResult spec_args_take_option(SpecArgs *args, Globals *globals, int c, const
         return result;
 }
 
+ParseResult spec_args_parse(SpecArgs *args, Globals *globals, int argc, char *argv[], const char *usage,
+                            const char **ret_name) {
+        static const struct option options[] = { GLOBALS_LONG, SPEC_ARGS_LONG, { NULL, 0, NULL, 0 } };
+        int c;
+
+        optind = 0;
+        while ((c = getopt_long(argc, argv, GLOBALS_SHORT SPEC_ARGS_SHORT, options, NULL)) >= 0) {
+                ParseResult result = spec_args_take_option(args, globals, c, optarg);
+
+                if (result != PARSE_GO_ON)
+                        return result;
+        }
+        if (argc - optind != 1) {
+                (void) verb_usage("Usage: ktracectl %s", usage);
+                return PARSE_WRONG;
+        }
+        *ret_name = argv[optind];
+        return PARSE_GO_ON;
+}
+
 ParseResult spec_args_check(const SpecArgs *args, bool has_program) {
         if (args->children && args->n_pids == 0 && !has_program) {
                 (void) verb_usage("--children needs --pid, or --follow with a program.");

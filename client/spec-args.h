@@ -91,6 +91,10 @@ void spec_args_clear(SpecArgs *args);
 /* Takes an option of SPEC_ARGS_SHORT or _LONG, or a global one. A message about a wrong one was printed. */
 ParseResult spec_args_take_option(SpecArgs *args, Globals *globals, int c, const char *argument);
 
+/* For verbs of the form NAME WHAT, in any order: takes all of argv. *ret_name is argv's. */
+ParseResult spec_args_parse(SpecArgs *args, Globals *globals, int argc, char *argv[], const char *usage,
+                            const char **ret_name);
+
 /* Rules that concern several options. `has_program`: the process to trace comes later. */
 ParseResult spec_args_check(const SpecArgs *args, bool has_program);
 

@@ -109,27 +109,6 @@ static int session_show(Globals *globals, int argc, char *argv[]) {
         return verb_each(&each, globals, argc, argv);
 }
 
-/* Reads NAME and what to trace, in any order. */
-static ParseResult parse_spec(Globals *globals, SpecArgs *spec, int argc, char *argv[], const char *usage,
-                              const char **ret_name) {
-        static const struct option options[] = { GLOBALS_LONG, SPEC_ARGS_LONG, { NULL, 0, NULL, 0 } };
-        int c;
-
-        optind = 0;
-        while ((c = getopt_long(argc, argv, GLOBALS_SHORT SPEC_ARGS_SHORT, options, NULL)) >= 0) {
-                ParseResult result = spec_args_take_option(spec, globals, c, optarg);
-
-                if (result != PARSE_GO_ON)
-                        return result;
-        }
-        if (argc - optind != 1) {
-                (void) verb_usage("Usage: ktracectl %s", usage);
-                return PARSE_WRONG;
-        }
-        *ret_name = argv[optind];
-        return PARSE_GO_ON;
-}
-
 static int print_session(BusClient *client, const Globals *globals, const char *path) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP(session_status_clear) SessionStatus status = { 0 };
@@ -160,7 +139,7 @@ static int session_create(Globals *globals, int argc, char *argv[]) {
         const char *name;
 
         spec_args_init(&spec);
-        result = parse_spec(globals, &spec, argc, argv, "session create NAME --event=...|--profile=...", &name);
+        result = spec_args_parse(&spec, globals, argc, argv, "session create NAME --event=...|--profile=...", &name);
         if (result == PARSE_GO_ON)
                 result = spec_args_check(&spec, false);
         if (result != PARSE_GO_ON)
@@ -197,7 +176,7 @@ static int session_start(Globals *globals, int argc, char *argv[]) {
         const char *name;
 
         spec_args_init(&spec);
-        result = parse_spec(globals, &spec, argc, argv, "session start NAME [--event=...|--profile=...]", &name);
+        result = spec_args_parse(&spec, globals, argc, argv, "session start NAME [--event=...|--profile=...]", &name);
         if (result == PARSE_GO_ON && spec.given)
                 result = spec_args_check(&spec, false);
         if (result != PARSE_GO_ON)
@@ -247,10 +226,10 @@ static int session_attach(Globals *globals, int argc, char *argv[]) {
 
 int verb_session(Globals *globals, int argc, char *argv[]) {
         static const Verb verbs[] = {
-                { "list", session_list },      { "show", session_show },   { "create", session_create },
-                { "start", session_start },    { "stop", session_stop },   { "rotate", session_rotate },
-                { "snapshot", verb_snapshot }, { "clear", session_clear }, { "remove", session_remove },
-                { "attach", session_attach },
+                { "list", session_list },      { "show", session_show },     { "create", session_create },
+                { "start", session_start },    { "stop", session_stop },     { "rotate", session_rotate },
+                { "snapshot", verb_snapshot }, { "run", verb_run },          { "clear", session_clear },
+                { "remove", session_remove },  { "attach", session_attach },
         };
 
         return verb_dispatch(verbs, ELEMENTSOF(verbs), "session verb", globals, argc, argv);

@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/bus-manager.h"
 #include "client/bus-session.h"
@@ -17,11 +18,13 @@
 enum {
         OPTION_AFTER = OPTION_OF_VERB,
         OPTION_REASON,
+        OPTION_ALL,
 };
 
 typedef struct SnapshotArgs {
         const char *reason; /* NULL: none */
         uint64_t after;     /* usec */
+        bool all;           /* of every ring that records */
 } SnapshotArgs;
 
 static ParseResult parse(SnapshotArgs *args, Globals *globals, int argc, char *argv[]) {
@@ -29,6 +32,7 @@ static ParseResult parse(SnapshotArgs *args, Globals *globals, int argc, char *a
                 GLOBALS_LONG,
                 { "after", required_argument, NULL, OPTION_AFTER },
                 { "reason", required_argument, NULL, OPTION_REASON },
+                { "all", no_argument, NULL, OPTION_ALL },
                 { NULL, 0, NULL, 0 },
         };
         int c;
@@ -39,6 +43,8 @@ static ParseResult parse(SnapshotArgs *args, Globals *globals, int argc, char *a
 
                 if (c == OPTION_REASON)
                         args->reason = optarg;
+                else if (c == OPTION_ALL)
+                        args->all = true;
                 else if (c != OPTION_AFTER)
                         result = globals_take_option(globals, c, optarg);
                 else if (parse_span(optarg, &args->after) < 0) {
@@ -48,21 +54,21 @@ static ParseResult parse(SnapshotArgs *args, Globals *globals, int argc, char *a
                 if (result != PARSE_GO_ON)
                         return result;
         }
-        if (argc == optind) {
-                (void) verb_usage("Usage: ktracectl session snapshot SESSION... [--after=TIME] [--reason=TEXT]");
+        if ((argc == optind) != args->all) {
+                (void) verb_usage(
+                        "Usage: ktracectl session snapshot SESSION...|--all [--after=TIME] [--reason=TEXT]");
                 return PARSE_WRONG;
         }
         return PARSE_GO_ON;
 }
 
-static int take(BusClient *client, const Globals *globals, const char *name, const SnapshotArgs *args, Error *error) {
+static int take(BusClient *client, const Globals *globals, const char *name, const char *path,
+                const SnapshotArgs *args, Error *error) {
         CLEANUP_JSON struct json_object *object = NULL;
-        CLEANUP_FREE char *path = NULL, *id = NULL;
+        CLEANUP_FREE char *id = NULL;
         int r;
 
-        r = bus_manager_get_session(client, name, error, &path);
-        if (r >= 0)
-                r = bus_session_snapshot(client, path, args->reason, args->after, error, &id);
+        r = bus_session_snapshot(client, path, args->reason, args->after, error, &id);
         if (r < 0 || globals->quiet)
                 return r;
         if (globals->json == JSON_OFF) {
@@ -77,6 +83,34 @@ static int take(BusClient *client, const Globals *globals, const char *name, con
         return 0;
 }
 
+static int take_named(BusClient *client, const Globals *globals, const char *name, const SnapshotArgs *args,
+                      Error *error) {
+        CLEANUP_FREE char *path = NULL;
+        int r;
+
+        r = bus_manager_get_session(client, name, error, &path);
+        return r < 0 ? r : take(client, globals, name, path, args, error);
+}
+
+/* That there is none is no failure: this is for units that do not know what is recorded. */
+static int take_all(BusClient *client, const Globals *globals, const SnapshotArgs *args) {
+        CLEANUP(error_clear) Error list_error = ERROR_INIT;
+        CLEANUP(session_rows_clear) SessionRows rows = { 0 };
+        int exit_status = EXIT_SUCCESS;
+
+        if (bus_manager_list_sessions(client, &list_error, &rows) < 0)
+                return verb_failed(&list_error, "list sessions");
+        for (size_t i = 0; i < rows.n_rows; i++) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                const SessionRow *row = &rows.rows[i];
+
+                if (strcmp(row->mode, "ring") == 0 && strcmp(row->state, "active") == 0 &&
+                    take(client, globals, row->id, row->path, args, &error) < 0)
+                        exit_status = verb_failed(&error, "take a snapshot of session %s", row->id);
+        }
+        return exit_status;
+}
+
 int verb_snapshot(Globals *globals, int argc, char *argv[]) {
         CLEANUP(error_clear) Error connection_error = ERROR_INIT;
         CLEANUP(bus_client_freep) BusClient *client = NULL;
@@ -89,10 +123,12 @@ int verb_snapshot(Globals *globals, int argc, char *argv[]) {
                 return parse_result_to_exit(result);
         if (bus_client_new(globals, &connection_error, &client) < 0)
                 return verb_failed(&connection_error, "connect to ktraced");
+        if (args.all)
+                return take_all(client, globals, &args);
         for (int i = optind; i < argc; i++) {
                 CLEANUP(error_clear) Error error = ERROR_INIT;
 
-                if (take(client, globals, argv[i], &args, &error) < 0)
+                if (take_named(client, globals, argv[i], &args, &error) < 0)
                         exit_status = verb_failed(&error, "take a snapshot of session %s", argv[i]);
         }
         return exit_status;

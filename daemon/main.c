@@ -20,6 +20,7 @@
 #include "core/parse.h"
 #include "core/strv.h"
 #include "ktraced/protocol.h"
+#include "model/snapshot.h"
 
 typedef struct Options {
         bool help, version, introspect;
@@ -246,6 +247,13 @@ static int daemon_on_hangup(sd_event_source *source, const struct signalfd_sigin
         return 0;
 }
 
+static int daemon_on_snapshot(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        const Daemon *daemon = userdata;
+
+        manager_snapshot_all(daemon->manager, "SIGUSR2");
+        return 0;
+}
+
 /* An embedded daemon leaves the keyboard's signals to its client, which stops sessions and then hangs up. */
 static int daemon_handle_signals(Daemon *daemon) {
         sigset_t signals;
@@ -263,6 +271,7 @@ static int daemon_handle_signals(Daemon *daemon) {
         if (!daemon->embedded) {
                 (void) sigaddset(&signals, SIGINT);
                 (void) sigaddset(&signals, SIGHUP);
+                (void) sigaddset(&signals, SIGUSR2);
         }
         if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
                 return -errno;
@@ -272,6 +281,10 @@ static int daemon_handle_signals(Daemon *daemon) {
                 return r;
 
         r = sd_event_add_signal(daemon->event, NULL, SIGINT, daemon_on_terminate, daemon);
+        if (r < 0)
+                return r;
+
+        r = sd_event_add_signal(daemon->event, NULL, SIGUSR2, daemon_on_snapshot, daemon);
         if (r < 0)
                 return r;
 

@@ -160,9 +160,9 @@ _ktracectl() {
 
         case $verb/$sub in
         /*) __ktracectl_reply "$cur" one <<<'status session record report capture list reload' ;;
-        session/) __ktracectl_reply "$cur" one <<<'list show create start stop rotate snapshot clear remove attach' ;;
+        session/) __ktracectl_reply "$cur" one <<<'list show create start stop run rotate snapshot clear remove attach' ;;
         session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
-        session/list | session/create) ;;
+        session/list | session/create | session/run) ;;
         session/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
         capture/) __ktracectl_reply "$cur" one <<<'list show open export delete' ;;
         capture/list) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;

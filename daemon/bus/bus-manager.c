@@ -82,7 +82,8 @@ static int append_session_row(const BusCall *call, sd_bus_message *reply, const 
 
         return sd_bus_message_append(reply, KTRACED_SESSION_ROW, session->id,
                                      visible_name(call, session->owner, session->name), (uint32_t) session->owner,
-                                     session_state_to_string(session->state), "stream", path);
+                                     session_state_to_string(session->state),
+                                     spec_is_ring(session->spec) ? "ring" : "stream", path);
 }
 
 static int append_sessions(const BusCall *call, sd_bus_message *reply) {

@@ -169,6 +169,15 @@ void session_snapshot(Session *session, const SnapshotOptions *options, ModelDon
                 snapshot_begin(snapshot);
 }
 
+void manager_snapshot_all(Manager *manager, const char *reason) {
+        const SnapshotOptions options = { .reason = reason };
+        Session *session;
+
+        LIST_FOREACH(session, &manager->sessions, sessions)
+                if (session->state == SESSION_ACTIVE && spec_is_ring(session->spec))
+                        session_snapshot(session, &options, model_done_ignore, NULL);
+}
+
 Snapshot *snapshot_find(Session *session, uint64_t sink_id) {
         Snapshot *snapshot;
 

@@ -21,3 +21,6 @@ typedef struct SnapshotOptions {
 /* Result: the Capture, complete. ERROR_WRONG_STATE unless the session is active and a ring; ERROR_BUSY with
  * SNAPSHOTS_PENDING_MAX of them under way. A session that is stopped takes those that wait for their time at once. */
 void session_snapshot(Session *session, const SnapshotOptions *options, ModelDone done, void *userdata);
+
+/* Of every ring that is active, without an answer: failures are notices. `reason` as above. */
+void manager_snapshot_all(Manager *manager, const char *reason);

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Rings through the command line: session snapshot, session run, and the signal to the daemon."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from daemon import KTRACECTL, SANITIZERS, NotifySocket, ktracectl, reachable
+from system_bus import wait_until
+
+SWITCH = "sched:sched_switch"
+
+
+@pytest.fixture
+def run(bus, polkit, daemon):
+    """A function that runs ktracectl over the bus."""
+
+    def run(*arguments, **more):
+        return ktracectl(*arguments, bus=bus, **more)
+
+    return run
+
+
+@pytest.fixture
+def ring(run):
+    done = run("session", "start", "ring", "-e", SWITCH, "--ring-size=1M")
+    assert done.returncode == 0, done.stderr
+    return "ring"
+
+
+def captures(run):
+    done = run("--json=short", "capture", "list")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_snapshot_is_a_capture(run, ring):
+    done = run("session", "snapshot", ring, "--reason=a test")
+    assert done.returncode == 0, done.stderr
+    capture = done.stdout.strip()
+    assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{8}", capture)
+    about = json.loads(run("--json=short", "capture", "show", capture).stdout)
+    assert about["reason"] == "a test"
+    assert "sched_switch" in run("report", "--first=5", capture).stdout
+    assert "ring" in run("session", "list").stdout
+    again = run("--json=short", "session", "snapshot", ring)
+    assert json.loads(again.stdout)["session"] == "ring"
+    assert len(captures(run)) == 2
+
+
+def test_snapshot_of_all_rings(run, ring):
+    assert run("session", "start", "stream", "-e", SWITCH).returncode == 0
+    assert run("session", "start", "second", "-e", SWITCH, "--ring-size=1M").returncode == 0
+    done = run("session", "snapshot", "--all")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == 2
+
+
+def test_snapshot_of_all_where_there_is_none(run):
+    done = run("session", "snapshot", "--all")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        ([], "Usage: ktracectl session snapshot"),
+        (["ring", "--all"], "Usage: ktracectl session snapshot"),
+        (["ring", "--after=soon"], "--after 'soon': expected a time such as 2s"),
+        (["nowhere"], "Failed to take a snapshot of session nowhere"),
+    ],
+)
+def test_wrong_snapshots(run, ring, arguments, text):
+    done = run("session", "snapshot", *arguments)
+    assert done.returncode != 0
+    assert text in done.stderr
+
+
+def test_record_is_no_ring(run):
+    done = run("record", "-e", SWITCH, "--ring-size=1M", "--", "true")
+    assert done.returncode != 0
+    assert "--ring-size is for 'session start'" in done.stderr
+
+
+def test_signal_takes_snapshots(run, ring, daemon):
+    os.kill(daemon.process.pid, signal.SIGUSR2)
+    wait_until(lambda: [one for one in captures(run) if one["state"] == "complete"], "no snapshot was taken")
+    assert len(captures(run)) == 1
+
+
+class Running:
+    """`ktracectl session run` in the background, with the socket of a service manager."""
+
+    def __init__(self, bus, folder, *arguments):
+        self.notify = NotifySocket(folder / "notify-run")
+        environment = {**bus.environment(**SANITIZERS), "NOTIFY_SOCKET": str(folder / "notify-run")}
+        self.process = subprocess.Popen(
+            [reachable(KTRACECTL), "session", "run", *arguments], env=environment, stderr=subprocess.PIPE, text=True
+        )
+
+    def wait_until_ready(self):
+        wait_until(lambda: "READY=1" in self.notify.messages, "session run is not ready")
+
+    def end(self):
+        _, error = self.process.communicate(timeout=30)
+        return self.process.returncode, error
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        self.notify.close()
+
+
+@pytest.fixture
+def running(bus, polkit, daemon, folder):
+    started = []
+
+    def start(*arguments):
+        started.append(Running(bus, folder, *arguments))
+        started[-1].wait_until_ready()
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+def sessions(run):
+    return json.loads(run("--json=short", "session", "list").stdout)
+
+
+def test_run_lasts_as_long_as_its_command(run, running):
+    command = running("recorder", "--profile=flight-recorder")
+    (session,) = sessions(run)
+    assert (session["name"], session["state"], session["mode"]) == ("recorder", "active", "ring")
+    assert run("session", "snapshot", "recorder").returncode == 0
+    command.process.terminate()
+    assert command.end() == (0, "")
+    assert "STOPPING=1" in command.notify.messages
+    assert sessions(run) == []
+    assert len(captures(run)) == 1
+
+
+def test_run_ends_with_the_session(run, running):
+    command = running("recorder", "-e", SWITCH, "--duration=500ms")
+    assert command.end() == (0, "")
+    assert sessions(run) == []
+
+
+def test_run_ends_when_others_remove_the_session(run, running):
+    command = running("recorder", "-e", SWITCH, "--ring-size=1M")
+    assert run("session", "remove", "recorder").returncode == 0
+    status, error = command.end()
+    assert status == 1
+    assert "Failed to watch session recorder" in error
+
+
+def test_run_fails_with_the_daemon(running, daemon, start_daemon):
+    command = running("recorder", "-e", SWITCH, "--ring-size=1M")
+    daemon.kill()
+    status, error = command.end()
+    assert status == 1
+    assert "Failed to watch session recorder" in error
+    start_daemon()  # which removes what the first one left in the kernel
+
+
+def test_session_goes_with_a_command_that_is_killed(run, running):
+    command = running("recorder", "-e", SWITCH, "--ring-size=1M")
+    command.process.kill()
+    command.end()
+    wait_until(lambda: sessions(run) == [], "the session is still there")
