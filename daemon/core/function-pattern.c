@@ -28,6 +28,7 @@ static int refuse(const char *text, size_t position, Error *error, const char *f
 
 /* The pattern has only printable ASCII up to the position, so that columns are bytes. */
 static int refuse(const char *text, size_t position, Error *error, const char *format, ...) {
+        char shown[4 * SPEC_PATTERN_LENGTH + 1]; /* all of it, so that the mark points at the right place */
         CLEANUP_FREE char *why = NULL;
         va_list ap;
         int n;
@@ -39,8 +40,8 @@ static int refuse(const char *text, size_t position, Error *error, const char *f
                 why = NULL;
                 return error_set_errno(error, -ENOMEM, "Cannot read a function pattern");
         }
-        return error_set(error, ERROR_INVALID_ARGUMENT, "%s\n  %s\n  %*s^", why, TEXT_ESCAPE(text), (int) position,
-                         "");
+        return error_set(error, ERROR_INVALID_ARGUMENT, "%s\n  %s\n  %*s^", why,
+                         text_escape(text, shown, sizeof(shown)), (int) position, "");
 }
 
 /* The length of the set at the start of `s`, brackets included; 0 when it is none. */
@@ -132,7 +133,7 @@ static void find_range(const FunctionPattern *pattern, const FunctionList *list,
         if (pattern->is_glob)
                 end = list->n_functions;
         else if (first)
-                while (end < list->n_functions && strcmp(list->functions[end].name, pattern->name) == 0)
+                while (end < list->n_functions && strcmp(list->functions[end].name, first->name) == 0)
                         end++;
         *ret_start = start;
         *ret_end = end;

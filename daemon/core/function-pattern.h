@@ -47,4 +47,4 @@ int function_patterns_match(char *const *patterns, const FunctionList *list, Err
 
 /* The functions that match, "name" or "name [module]" each, sorted, without repetition, at most `max` (0: all).
  * No match is no error. */
-int function_pattern_list(const char *pattern, const FunctionList *list, size_t max, Error *error, char ***ret);
+int function_pattern_list(const char *text, const FunctionList *list, size_t max, Error *error, char ***ret);

@@ -237,8 +237,8 @@ int features_probe(Error *error, Feature **ret, size_t *ret_n) {
 }
 
 int features_require(const char *name, const char *purpose, Error *error) {
-        Feature *features;
-        size_t n;
+        Feature *features = NULL;
+        size_t n = 0;
         int r;
 
         r = features_probe(error, &features, &n);

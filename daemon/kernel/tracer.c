@@ -214,7 +214,7 @@ static int start_function(Instance *instance, const Spec *spec, Error *error) {
 }
 
 int tracer_configure(Instance *instance, const Spec *spec, Error *error) {
-        bool fits;
+        bool fits = false;
         int r;
 
         if (!spec_has_tracer(spec))

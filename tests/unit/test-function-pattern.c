@@ -153,6 +153,19 @@ static void test_too_long(void **state) {
         assert_succeeds(function_pattern_check(text, &error), &error);
 }
 
+static void test_mark_far_behind(void **state) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        char text[SPEC_PATTERN_LENGTH + 1], marked[SPEC_PATTERN_LENGTH + 8];
+
+        memset(text, 'a', sizeof(text));
+        text[SPEC_PATTERN_LENGTH] = '\0';
+        text[SPEC_PATTERN_LENGTH - 6] = '%';
+        (void) snprintf(marked, sizeof(marked), "\n  %*s^", (int) SPEC_PATTERN_LENGTH - 6, "");
+        assert_fails(function_pattern_check(text, &error), &error, ERROR_INVALID_ARGUMENT, "a%aaaaa\n");
+        assert_true(function_pattern_check(text, &error) < 0);
+        assert_string_equal(strrchr(error_text(&error), '\n'), marked);
+}
+
 static void check_matches(const FunctionList *list, const char *pattern, size_t max, const char *wanted) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP(strv_freep) char **names = NULL;
@@ -232,9 +245,11 @@ static void test_count_globs(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                pattern_test(test_list),    cmocka_unit_test(test_empty_list), cmocka_unit_test(test_parse),
-                cmocka_unit_test(test_bad), cmocka_unit_test(test_too_long),   pattern_test(test_matches),
-                pattern_test(test_resolve), pattern_test(test_match_many),     cmocka_unit_test(test_count_globs),
+                pattern_test(test_list),         cmocka_unit_test(test_empty_list),
+                cmocka_unit_test(test_parse),    cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_too_long), cmocka_unit_test(test_mark_far_behind),
+                pattern_test(test_matches),      pattern_test(test_resolve),
+                pattern_test(test_match_many),   cmocka_unit_test(test_count_globs),
         };
 
         return cmocka_run_group_tests_name("function-pattern", tests, NULL, NULL);
