@@ -20,6 +20,8 @@ static const struct {
         { "copy_trace_marker", "it concerns the whole system" },
         { "disable_on_free", "it could stop the session" },
         { "latency-format", "captures have one format" },
+        { "test_nop_accept", "it is for tests of the kernel" },
+        { "test_nop_refuse", "it is for tests of the kernel" },
         { "func_stack_trace", "the key \"function_stacks\" decides it" },
         { "function-trace", "the keys \"functions\" and \"all_functions\" decide it" },
 };

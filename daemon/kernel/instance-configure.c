@@ -10,6 +10,7 @@
 #include "kernel/error-log.h"
 #include "kernel/function-filter.h"
 #include "kernel/instance-private.h"
+#include "kernel/kernel-text.h"
 #include "kernel/tracer.h"
 
 static int write_file(Instance *instance, const char *path, const char *text) {
@@ -100,17 +101,45 @@ static int configure_default_options(Instance *instance, const Spec *spec, Error
         return 0;
 }
 
+static const char *base_name(const char *option) {
+        return strncmp(option, "no", 2) == 0 ? option + 2 : option;
+}
+
+/* The options of a tracer are one variable for all instances (struct tracer_flags, trace.h, 5.15 to 6.18), and
+ * would stay changed. With nop as the present tracer they are those that trace_options does not list. */
+static bool belongs_to_instance(char *const *own, const char *option) {
+        for (; own && *own; own++)
+                if (strcmp(base_name(*own), base_name(option)) == 0)
+                        return true;
+        return false;
+}
+
+static int read_own_options(Instance *instance, char ***ret) {
+        CLEANUP_FREE char *text = NULL;
+        int r;
+
+        r = kernel_text_read_tracefs(instance->tracefs, "trace_options", &text, NULL);
+        return r < 0 ? r : strv_split(text, "\n", ret);
+}
+
 static int configure_options(Instance *instance, const Spec *spec, Error *error) {
+        CLEANUP(strv_freep) char **own = NULL;
         int r;
 
         r = configure_default_options(instance, spec, error);
         if (r < 0)
                 return r;
+        r = read_own_options(instance, &own);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the options of %s", instance->name);
         for (size_t i = 0; spec->options && spec->options[i]; i++) {
                 const char *option = spec->options[i];
 
                 if (tracer_has_option(spec, option))
                         continue;
+                if (!belongs_to_instance(own, option))
+                        return error_set(error, ERROR_INVALID_ARGUMENT,
+                                         "options: \"%s\" is for a tracer that the session does not use", option);
                 r = set_option(instance, option, true);
                 if (r == -ENOENT && strncmp(option, "no", 2) == 0)
                         r = set_option(instance, option + 2, false);

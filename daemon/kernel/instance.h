@@ -34,6 +34,7 @@ DEFINE_POINTER_CLEANUP(Instance, instance_free);
  * a change of clock or size clears the buffer. `spec` is complete (defaults filled in), `selection` resolved from it.
  * ERROR_KERNEL_REFUSED carries the error_log text. A failure leaves the instance for destroying.
  *
+ * ERROR_INVALID_ARGUMENT for an option of another tracer than the spec's.
  * Options that the spec does not name get the kernel's defaults and not what the top level has at the time.
  * Processes: the tasks that they have now, and what these start later only with spec->children, threads
  * too, since the kernel knows no difference (event-fork). Without it, the number of a task that has ended

@@ -290,3 +290,10 @@ def test_buffer_memory_quota(root):
         root.session(session, "Start")
     assert caught.value.name == "org.ktraced1.Error.QuotaExceeded" and "64" in caught.value.message
     assert root.daemon.instances() == set() and root.describe(session)["state"] in ("created", "failed")
+
+
+@pytest.mark.parametrize("pattern", ["vfs_read:traceoff", "!vfs_read", "a b", "1", "x" * 300, ":mod:", "vfs_[a"])
+def test_bad_function_pattern(root, pattern):
+    with pytest.raises(BusError) as caught:
+        root.manager("ListFunctions", "(su)", pattern, 0)
+    assert caught.value.name == INVALID, caught.value

@@ -365,6 +365,24 @@ def test_spec_options(run, run_json):
     assert (spec["duration"], spec["segment_age"], spec["symbols"]) == (60_000_000, 10_000_000, True)
 
 
+def test_tracer_options(run, run_json):
+    """Only what a kernel takes that keeps its functions to itself."""
+    run_json("session", "create", "tracer", "-p", "function", "--all-functions", "-T", "--user-stack")
+    spec = run_json("session", "show", "tracer")["spec"]
+    assert (spec["tracer"], spec["all_functions"]) == ("function", True)
+    assert spec["options"] == ["stacktrace", "userstacktrace"]
+    assert "events" not in spec or spec["events"] == []
+    for words, part in [
+        (["-l", "vfs_read"], "needs a tracer"),
+        (["-n", ":mod:x"], "needs a tracer"),
+        (["-p", "function", "-l", "a,b:traceoff"], "b:traceoff"),
+        (["-p", "function", "--func-stack", "--all-functions"], "function_stacks"),
+    ]:
+        failed = run("session", "create", "bad", "-e", SWITCH, *words)
+        assert failed.returncode == 1 and part in failed.stderr, failed
+    assert run("session", "create", "bad", "-p", "function", "-l", ",").returncode == 2
+
+
 def test_attach(run, run_json):
     with subprocess.Popen(["sleep", "60"]) as sleeper:
         assert run("session", "start", "one", "-e", "syscalls", "-P", os.getpid()).returncode == 0

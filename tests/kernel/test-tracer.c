@@ -96,6 +96,29 @@ static void refuses_what_an_instance_cannot_run(void **state) {
         assert_int_equal(instance_destroy(instance), 0);
 }
 
+/* It would be changed for all instances, and stay so. */
+static void refuses_options_of_another_tracer(void **state) {
+        static const char *const options[] = { "func-no-repeats", NULL };
+        Instance *instance = new_instance();
+        struct tracefs_instance *tracefs = tracefs_instance_alloc(NULL, instance_name(instance));
+        CLEANUP(event_selection_clear) EventSelection selection = { 0 };
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(spec_freep) Spec *spec = new_spec("sched");
+        CLEANUP_FREE char *before = read_file(tracefs, "options/func-no-repeats");
+        CLEANUP_FREE char *after = NULL;
+
+        spec_give_strings(spec, SPEC_OPTIONS, options);
+        assert_true(instance_configure(instance, spec, &selection, &error) < 0);
+        if (*before) {
+                assert_int_equal(error.code, ERROR_INVALID_ARGUMENT);
+                assert_non_null(strstr(error_text(&error), "options: \"func-no-repeats\""));
+        }
+        after = read_file(tracefs, "options/func-no-repeats");
+        assert_string_equal(after, before);
+        tracefs_instance_free(tracefs);
+        assert_int_equal(instance_destroy(instance), 0);
+}
+
 static void lists_functions_or_says_why_not(void **state) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP(strv_freep) char **names = NULL;
@@ -151,6 +174,7 @@ int main(void) {
                 cmocka_unit_test(refuses_tracers_that_are_not_there),
                 cmocka_unit_test(asks_the_instance_what_it_can_run),
                 cmocka_unit_test(refuses_what_an_instance_cannot_run),
+                cmocka_unit_test(refuses_options_of_another_tracer),
                 cmocka_unit_test(lists_functions_or_says_why_not),
                 cmocka_unit_test(sets_filters_or_says_why_not),
         };
