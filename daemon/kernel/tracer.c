@@ -41,6 +41,36 @@ static int refuse_unknown(const Spec *spec, char *const *tracers, Error *error) 
                          spec->tracer, list);
 }
 
+/* Why a tracer that the kernel has is none for a shared machine, or NULL. */
+static const char *reason_against(const char *tracer) {
+        /* enter_uniprocessor() in arch/x86/mm/mmio-mod.c; blk_tracer_init() in kernel/trace/blktrace.c (5.15 to 6.18)
+         */
+        static const char *const reasons[][2] = {
+                { "mmiotrace", "takes all CPUs but one from the whole machine" },
+                { "blk", "records what is switched on for each device below /sys/block; the events of the system "
+                         "\"block\" tell the same" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(reasons); i++)
+                if (strcmp(reasons[i][0], tracer) == 0)
+                        return reasons[i][1];
+        return NULL;
+}
+
+int tracer_list(Error *error, char ***ret) {
+        CLEANUP(strv_freep) char **tracers = NULL, **usable = NULL;
+        int r;
+
+        r = tracing_dir_list_tracers(&tracers);
+        for (size_t i = 0; r >= 0 && tracers && tracers[i]; i++)
+                if (!reason_against(tracers[i]))
+                        r = strv_append(&usable, tracers[i]);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the kernel's list of tracers");
+        *ret = STEAL_PTR(usable);
+        return 0;
+}
+
 int tracer_check(const Spec *spec, Error *error) {
         CLEANUP(strv_freep) char **tracers = NULL;
         int r;
@@ -52,10 +82,9 @@ int tracer_check(const Spec *spec, Error *error) {
                 return error_set_errno(error, r, "Cannot read the kernel's list of tracers");
         if (!strv_contains(tracers, spec->tracer))
                 return refuse_unknown(spec, tracers, error);
-        /* mmio_trace_init() does that (kernel/trace/trace_mmiotrace.c and arch/x86/mm/mmio-mod.c, 5.15 to 6.18). */
-        if (strcmp(spec->tracer, "mmiotrace") == 0)
-                return error_set(error, ERROR_NOT_SUPPORTED,
-                                 "tracer: mmiotrace takes all CPUs but one from the whole machine");
+        if (reason_against(spec->tracer))
+                return error_set(error, ERROR_NOT_SUPPORTED, "tracer: %s %s", spec->tracer,
+                                 reason_against(spec->tracer));
         return 0;
 }
 

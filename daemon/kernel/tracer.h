@@ -13,6 +13,9 @@
 #include "core/spec.h"
 #include "kernel/instance.h"
 
+/* Those of the kernel that a session can have. */
+int tracer_list(Error *error, char ***ret);
+
 /* Whether the kernel has the spec's tracer, changing nothing. ERROR_NOT_SUPPORTED_BY_KERNEL says why a known
  * one is missing, ERROR_INVALID_ARGUMENT that the name is unknown, ERROR_NOT_SUPPORTED that it is none for a shared
  * machine. */

@@ -6,6 +6,7 @@
 #include "kernel/catalog.h"
 #include "kernel/features.h"
 #include "kernel/functions.h"
+#include "kernel/tracer.h"
 #include "kernel/tracing-dir.h"
 #include "model/manager.h"
 
@@ -72,7 +73,7 @@ static void query_run(Job *base) {
                 job->r = catalog_describe_event(job->argument, &job->error, &job->text);
                 break;
         case QUERY_TRACERS:
-                job->r = tracing_dir_list_tracers(&job->list);
+                job->r = tracer_list(&job->error, &job->list);
                 break;
         case QUERY_FUNCTIONS:
                 job->r = functions_list(job->argument, job->max, &job->error, &job->list);

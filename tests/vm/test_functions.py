@@ -217,6 +217,7 @@ def test_all_functions_must_be_asked_for(started):
         ("-p wakeup", ["tracer: wakeup", "CONFIG_SCHED_TRACER"]),
         ("-p hwlat", ["tracer: hwlat", "CONFIG_HWLAT_TRACER"]),
         ("-p mmiotrace", ["tracer: mmiotrace", "CPUs"]),
+        ("-p blk", ["tracer: blk", "block"]),
         ("-l vfs_read -e sched", ["functions", "tracer"]),
     ],
 )
