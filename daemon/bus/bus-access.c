@@ -51,6 +51,7 @@ static const struct {
 } power_actions[] = {
         { POWER_TRACE_SYSTEM, ACTION("trace-system") },
         { POWER_TRACE_FUNCTIONS, ACTION("trace-functions") },
+        { POWER_DEFINE_PROBES, ACTION("define-probes") },
         { POWER_KERNEL_ADDRESSES, ACTION("kernel-addresses") },
 };
 

@@ -78,43 +78,47 @@ static int pids_join(const Spec *spec, char **ret) {
         return strv_join(pids, ",", ret);
 }
 
+static int add_list_detail(BusCall *call, const char *key, char *const *strings, const char *separator) {
+        CLEANUP_FREE char *text = NULL;
+        int r;
+
+        r = strv_join(strings, separator, &text);
+        if (r < 0)
+                return r;
+
+        return bus_call_add_detail(call, key, text);
+}
+
 static int add_details(BusCall *call, const ResolvedSpec *resolved) {
-        CLEANUP_FREE char *events = NULL, *pids = NULL, *options = NULL, *functions = NULL;
+        CLEANUP_FREE char *events = NULL, *pids = NULL;
+        const Spec *spec = resolved->spec;
+        const struct {
+                const char *key;
+                char *const *strings;
+                const char *separator; /* that the strings themselves do not have */
+        } lists[] = {
+                { "functions", spec->functions, "," },
+                { "probes", spec->probes, "; " },
+                { "options", spec->options, "," },
+        };
         int r;
 
         r = selection_join(&resolved->selection, &events);
-        if (r < 0)
-                return r;
-        r = pids_join(resolved->spec, &pids);
-        if (r < 0)
-                return r;
-        r = strv_join(resolved->spec->options, ",", &options);
-        if (r < 0)
-                return r;
-        r = strv_join(resolved->spec->functions, ",", &functions);
-        if (r < 0)
-                return r;
-
-        r = bus_call_add_detail(call, "session", call->text);
-        if (r < 0)
-                return r;
-        r = bus_call_add_detail(call, "scope", "system");
-        if (r < 0)
-                return r;
-        r = bus_call_add_detail(call, "events", events);
-        if (r < 0)
-                return r;
-        r = bus_call_add_detail(call, "pids", pids);
-        if (r < 0)
-                return r;
-        r = bus_call_add_detail(call, "tracer", resolved->spec->tracer ? resolved->spec->tracer : "nop");
-        if (r < 0)
-                return r;
-        r = bus_call_add_detail(call, "functions", functions);
-        if (r < 0)
-                return r;
-
-        return bus_call_add_detail(call, "options", options);
+        if (r >= 0)
+                r = pids_join(spec, &pids);
+        if (r >= 0)
+                r = bus_call_add_detail(call, "session", call->text);
+        if (r >= 0)
+                r = bus_call_add_detail(call, "scope", "system");
+        if (r >= 0)
+                r = bus_call_add_detail(call, "events", events);
+        if (r >= 0)
+                r = bus_call_add_detail(call, "pids", pids);
+        if (r >= 0)
+                r = bus_call_add_detail(call, "tracer", spec->tracer ? spec->tracer : "nop");
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(lists); i++)
+                r = add_list_detail(call, lists[i].key, lists[i].strings, lists[i].separator);
+        return r;
 }
 
 static void on_resolved(int r, const Error *error, void *result, void *userdata) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/probe.h"
 #include "core/suggestion.h"
 #include "core/text.h"
 
@@ -41,6 +42,22 @@ static void event_index_clear(EventIndex *index) {
 static void pattern_clear(Pattern *pattern) {
         free(pattern->system);
         free(pattern->name);
+}
+
+void event_list_drop_systems(EventList *list, const char *prefix) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < list->n_events; i++) {
+                EventName *event = list->events + i;
+
+                if (strncmp(event->system, prefix, strlen(prefix)) != 0) {
+                        list->events[n++] = *event;
+                        continue;
+                }
+                free(event->system);
+                free(event->name);
+        }
+        list->n_events = n;
 }
 
 void event_list_clear(EventList *list) {
@@ -473,6 +490,9 @@ int event_selection_resolve(const Spec *spec, const EventList *list, Error *erro
         if (strv_length(spec->events) > 0 && !memchr(resolution.selected, 1, list->n_events))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "events: no event is left to record");
         for (size_t i = 0; i < spec->n_filters; i++) {
+                /* Its fields are known once it is defined. */
+                if (probes_have(spec->probes, spec->filters[i].pattern))
+                        continue;
                 r = apply_filter(&resolution, spec->filters + i, error);
                 if (r < 0)
                         return r;

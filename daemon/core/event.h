@@ -38,6 +38,9 @@ void event_list_clear(EventList *list);
 /* Parses the text of available_events: "system:name" a line. */
 int event_list_parse(const char *text, EventList *ret);
 
+/* Takes those out whose system begins with `prefix`. */
+void event_list_drop_systems(EventList *list, const char *prefix);
+
 /* What a session records. Sorted, without repetition. */
 typedef struct EventChoice {
         char *system;
@@ -62,5 +65,5 @@ int event_pattern_match(const char *pattern, const EventList *list, char ***ret)
 
 /* A spec without events selects none. ERROR_NO_SUCH_EVENT names the pattern that matched nothing and, if there is
  * one, the nearest name. A filter whose pattern matches none of the selected events is ERROR_INVALID_ARGUMENT, as are
- * two filters for one event. */
+ * two filters for one event. Filters of the spec's own probes are left out: probe-set.h sets them. */
 int event_selection_resolve(const Spec *spec, const EventList *list, Error *error, EventSelection *ret);

@@ -10,6 +10,7 @@
 #include "core/event.h"
 #include "core/function-pattern.h"
 #include "core/parse.h"
+#include "core/probe.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
 #include "core/suggestion.h"
@@ -330,7 +331,7 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                           .set = spec_set_strings,
                           .offset = offsetof(Spec, probes),
                           .max = SPEC_PROBES_MAX,
-                          .check = check_text },
+                          .check = probe_check },
         [SPEC_PROBE_FILES] = { .name = "probe_files",
                                .type = SPEC_TYPE_FDS,
                                .set = spec_set_fds,

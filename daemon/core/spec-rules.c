@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/probe.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
 
@@ -36,17 +37,9 @@ static int check_counts(const Spec *spec, Error *error) {
 /* Keys whose names and types are settled, but that this version cannot serve. */
 static int check_supported(const Spec *spec, Error *error) {
         static const SpecKey unsupported[] = {
-                SPEC_GRAPH_FUNCTIONS,
-                SPEC_GRAPH_NOTRACE,
-                SPEC_GRAPH_DEPTH,
-                SPEC_PROBES,
-                SPEC_PROBE_FILES,
-                SPEC_SYNTHETIC_EVENTS,
-                SPEC_SQL,
-                SPEC_TRIGGERS,
-                SPEC_HISTOGRAMS,
-                SPEC_UNIT,
-                SPEC_USER,
+                SPEC_GRAPH_FUNCTIONS,  SPEC_GRAPH_NOTRACE, SPEC_GRAPH_DEPTH,
+                SPEC_SYNTHETIC_EVENTS, SPEC_SQL,           SPEC_TRIGGERS,
+                SPEC_HISTOGRAMS,       SPEC_UNIT,          SPEC_USER,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)
@@ -86,8 +79,12 @@ int spec_validate(const Spec *spec, Error *error) {
         r = spec_check_tracer(spec, error);
         if (r < 0)
                 return r;
-        if (strv_length(spec->events) == 0 && !spec_has_tracer(spec))
-                return error_set(error, ERROR_INVALID_ARGUMENT, "events: at least one is needed, or a tracer");
+        r = probes_check(spec->probes, spec->probe_files.n_fds, error);
+        if (r < 0)
+                return r;
+        if (strv_length(spec->events) == 0 && strv_length(spec->probes) == 0 && !spec_has_tracer(spec))
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "events: at least one is needed, or a tracer, or a probe");
         if (spec->children && !spec_has_processes(spec))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "children: needs pids or pidfds");
         for (size_t i = 0; spec_is_given(spec, SPEC_OUTPUT) && i < ELEMENTSOF(rotation); i++)
@@ -203,7 +200,7 @@ int spec_source_key(const Spec *spec, char **ret) {
         size_t size = 0;
         int r;
 
-        if (spec_has_processes(spec) || spec->output >= 0 || spec_is_ring(spec)) {
+        if (spec_has_processes(spec) || spec->output >= 0 || spec_is_ring(spec) || spec->probes) {
                 *ret = NULL;
                 return 0;
         }
@@ -236,5 +233,7 @@ unsigned spec_powers(const Spec *spec) {
                 powers |= POWER_TRACE_FUNCTIONS;
         if (spec_needs_symbols(spec) || spec_options_show_addresses(spec->options))
                 powers |= POWER_KERNEL_ADDRESSES;
+        if (spec->probes)
+                powers |= POWER_DEFINE_PROBES;
         return powers;
 }

@@ -245,8 +245,8 @@ bool spec_has_processes(const Spec *spec);
 bool spec_is_ring(const Spec *spec);
 
 /* Equal for two specs exactly when they want the same from the kernel, so that they can share a source;
- * NULL in *ret when the spec cannot share: it names processes, or it has an output, whose file system is the
- * client's and may stall. */
+ * NULL in *ret when the spec cannot share: it names processes, defines probes, is a ring, or it has an output, whose
+ * file system is the client's and may stall. */
 int spec_source_key(const Spec *spec, char **ret);
 
 /* What a caller must be allowed to do. */
@@ -254,5 +254,6 @@ typedef enum SpecPower {
         POWER_TRACE_SYSTEM = 1 << 0,
         POWER_TRACE_FUNCTIONS = 1 << 1, /* stack traces through options count as this */
         POWER_KERNEL_ADDRESSES = 1 << 2,
+        POWER_DEFINE_PROBES = 1 << 3, /* their arguments can read any memory */
 } SpecPower;
 unsigned spec_powers(const Spec *spec);

@@ -13,6 +13,7 @@
 #include "kernel/cpus.h"
 #include "kernel/event-format.h"
 #include "kernel/functions.h"
+#include "kernel/probe-set.h"
 #include "kernel/process.h"
 #include "kernel/tracer.h"
 #include "kernel/tracing-dir.h"
@@ -29,6 +30,8 @@ int catalog_read(Error *error, EventList *ret) {
                 r = event_list_parse(text, ret);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read the kernel's list of events");
+        /* The probes of sessions are theirs alone. */
+        event_list_drop_systems(ret, PROBE_GROUP_PREFIX);
         return 0;
 }
 
@@ -207,6 +210,8 @@ int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret) {
                 r = check_cpus(spec, error);
         if (r >= 0)
                 r = check_processes(spec, error);
+        if (r >= 0)
+                r = probe_set_check(spec, error);
         if (r >= 0)
                 r = tracer_check(spec, error);
         if (r >= 0)

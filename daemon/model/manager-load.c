@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/instance.h"
+#include "kernel/probe-set.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/text-file.h"
@@ -151,7 +152,7 @@ static void submit_load(Manager *manager, bool first, ModelDone done, void *user
 typedef struct StaleJob {
         Job job;
         Manager *manager;
-        unsigned n_removed;
+        unsigned n_removed, n_probes_removed;
         int r;
 } StaleJob;
 
@@ -163,6 +164,9 @@ static void stale_run(Job *base) {
         StaleJob *job = (StaleJob *) base;
 
         job->r = instance_remove_stale(&job->n_removed);
+        /* After the instances that used them. A kernel without probes has none. */
+        if (probe_set_remove_stale(&job->n_probes_removed) < 0)
+                job->n_probes_removed = 0;
 }
 
 static void stale_done(Job *base) {
@@ -172,6 +176,10 @@ static void stale_done(Job *base) {
                 manager_notice(job->manager, LOG_NOTICE, NULL, NULL,
                                "Removed %u trace instance%s that an earlier daemon left behind", job->n_removed,
                                job->n_removed == 1 ? "" : "s");
+        if (job->n_probes_removed > 0)
+                manager_notice(job->manager, LOG_NOTICE, NULL, NULL,
+                               "Removed %u probe%s that an earlier daemon left behind", job->n_probes_removed,
+                               job->n_probes_removed == 1 ? "" : "s");
         stale_job_free(&job->job.item);
 }
 

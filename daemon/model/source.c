@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/parse.h"
+#include "core/strv.h"
 #include "model/manager.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
@@ -27,6 +28,7 @@ void source_free(Source *source) {
         sd_event_source_disable_unref(source->pump_source);
         pump_free(source->pump);
         instance_free(source->instance);
+        probe_set_free(source->probes);
         free(source->key);
         free(source->name);
         free(source);
@@ -47,6 +49,7 @@ typedef struct SetupJob {
         int r;
         Error error;
         Instance *instance;
+        ProbeSet *probes;
         Pump *pump;
 } SetupJob;
 
@@ -56,10 +59,29 @@ static void setup_job_free(MailboxItem *item) {
         pump_free(job->pump);
         if (job->instance)
                 (void) instance_destroy(job->instance);
+        (void) probe_set_destroy(job->probes);
         spec_free(job->spec);
         error_clear(&job->error);
         free(job->name);
         free(job);
+}
+
+static int make_pump(SetupJob *job) {
+        CLEANUP(strv_freep) char **systems = NULL;
+        int r = strv_copy(job->selection->systems, &systems);
+
+        if (r >= 0 && job->probes)
+                r = strv_append(&systems, probe_set_group(job->probes));
+        if (r < 0)
+                return error_set_errno(&job->error, r, "Cannot set up the pump");
+        return pump_new(
+                &(PumpConfig){
+                        .instance = job->instance,
+                        .systems = systems,
+                        .symbols = spec_needs_symbols(job->spec),
+                        .ring = spec_is_ring(job->spec),
+                },
+                &job->error, &job->pump);
 }
 
 static void setup_run(Job *base) {
@@ -67,19 +89,16 @@ static void setup_run(Job *base) {
 
         job->r = instance_create(job->name, &job->error, &job->instance);
         if (job->r >= 0)
+                job->r = probe_set_new(job->name, job->spec, &job->error, &job->probes);
+        if (job->r >= 0)
                 job->r = instance_configure(job->instance, job->spec, job->selection, &job->error);
         if (job->r >= 0)
-                job->r = pump_new(
-                        &(PumpConfig){
-                                .instance = job->instance,
-                                .systems = job->selection->systems,
-                                .symbols = spec_needs_symbols(job->spec),
-                                .ring = spec_is_ring(job->spec),
-                        },
-                        &job->error, &job->pump);
+                job->r = probe_set_enable(job->probes, job->instance, job->spec, &job->error);
+        if (job->r >= 0)
+                job->r = make_pump(job);
         if (job->r < 0 && job->instance) {
-                (void) instance_destroy(job->instance);
-                job->instance = NULL;
+                (void) instance_destroy(STEAL_PTR(job->instance));
+                (void) probe_set_destroy(STEAL_PTR(job->probes));
         }
 }
 
@@ -89,6 +108,7 @@ typedef struct TeardownJob {
         Job job;
         Source *source;
         Instance *instance;
+        ProbeSet *probes;
         int r;
 } TeardownJob;
 
@@ -96,14 +116,19 @@ static void teardown_job_free(MailboxItem *item) {
         TeardownJob *job = (TeardownJob *) item;
 
         instance_free(job->instance);
+        probe_set_free(job->probes);
         free(job);
 }
 
 static void teardown_run(Job *base) {
         TeardownJob *job = (TeardownJob *) base;
 
-        job->r = instance_destroy(job->instance);
-        job->instance = NULL;
+        int r;
+
+        job->r = instance_destroy(STEAL_PTR(job->instance));
+        r = probe_set_destroy(STEAL_PTR(job->probes));
+        if (job->r >= 0)
+                job->r = r;
 }
 
 static void source_gone(Source *source) {
@@ -137,6 +162,7 @@ static void source_tear_down(Source *source) {
         if (!job) {
                 /* Without memory for a job, blocking for the removal beats leaving the instance behind. */
                 (void) instance_destroy(STEAL_PTR(source->instance));
+                (void) probe_set_destroy(STEAL_PTR(source->probes));
                 source_gone(source);
                 return;
         }
@@ -144,6 +170,7 @@ static void source_tear_down(Source *source) {
                 .job = { .item = { .free = teardown_job_free }, .run = teardown_run, .done = teardown_done },
                 .source = source,
                 .instance = STEAL_PTR(source->instance),
+                .probes = STEAL_PTR(source->probes),
         };
         worker_submit(source->manager->kernel_worker, &job->job);
 }
@@ -249,6 +276,7 @@ static void setup_done(Job *base) {
         error_move(&error, &job->error);
         if (r >= 0) {
                 source->instance = STEAL_PTR(job->instance);
+                source->probes = STEAL_PTR(job->probes);
                 source->pump = STEAL_PTR(job->pump);
                 r = source_begin(source);
                 if (r < 0)

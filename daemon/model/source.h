@@ -17,6 +17,7 @@
 #include "capture/pump.h"
 #include "core/event.h"
 #include "kernel/instance.h"
+#include "kernel/probe-set.h"
 #include "model/session.h"
 
 typedef enum SourceState {
@@ -33,6 +34,7 @@ struct Source {
         char *key;  /* NULL: not shared */
         char *name; /* of the instance, without prefix */
         Instance *instance;
+        ProbeSet *probes; /* of the only sharer; NULL: none */
         Pump *pump;
         sd_event_source *pump_source;
         uint64_t buffer_memory; /* reserved: bytes for each CPU times CPUs */

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "kernel/probe-set.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <tracefs.h>
+
+#include "core/filter.h"
+#include "core/probe.h"
+#include "core/strv.h"
+#include "core/suggestion.h"
+#include "kernel/error-log.h"
+#include "kernel/event-format.h"
+#include "kernel/features.h"
+#include "kernel/functions.h"
+#include "kernel/instance-private.h"
+#include "kernel/tracing-dir.h"
+
+/* Takes all kinds (4.20 and later). It is opened without O_TRUNC, which would remove everybody's. */
+#define DYNAMIC_EVENTS "dynamic_events"
+#define FD_PATH_SIZE 32
+
+struct ProbeSet {
+        char *group;
+        char **names; /* of those that are defined */
+};
+
+void probe_set_free(ProbeSet *set) {
+        if (!set)
+                return;
+        free(set->group);
+        strv_free(set->names);
+        free(set);
+}
+
+const char *probe_set_group(const ProbeSet *set) {
+        return set->group;
+}
+
+static int write_command(const char *command) {
+        errno = 0;
+        return tracefs_instance_file_append(NULL, DYNAMIC_EVENTS, command) < 0 ? -(errno ? errno : EIO) : 0;
+}
+
+/* Checks */
+
+static int check_file(int fd, unsigned number, Error *error) {
+        struct stat st;
+        int flags = fcntl(fd, F_GETFL);
+
+        if (flags < 0 || fstat(fd, &st) < 0)
+                return error_set_errno(error, -errno, "probe_files: cannot look at file @%u", number);
+        if (!S_ISREG(st.st_mode))
+                return error_set(error, ERROR_BAD_DESCRIPTOR, "probe_files: @%u is no regular file", number);
+        if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
+                return error_set(error, ERROR_BAD_DESCRIPTOR, "probe_files: @%u is not open for reading", number);
+        return 0;
+}
+
+static int check_event(const Probe *probe, Error *error) {
+        CLEANUP_FREE char *path = NULL;
+
+        if (asprintf(&path, "events/%s", probe->target) < 0) {
+                path = NULL;
+                return error_set_errno(error, -ENOMEM, "Cannot check the probes");
+        }
+        if (strncmp(probe->target, PROBE_GROUP_PREFIX, strlen(PROBE_GROUP_PREFIX)) == 0 ||
+            !tracefs_dir_exists(NULL, path))
+                return error_set(error, ERROR_NO_SUCH_EVENT, "probes: %s: the kernel has no event %s", probe->name,
+                                 probe->target);
+        return 0;
+}
+
+static int check_probe(const Probe *probe, const Spec *spec, Error *error) {
+        switch (probe->kind) {
+        case PROBE_KPROBE:
+        case PROBE_KRETPROBE:
+                return features_require("kprobes", "probes", error);
+        case PROBE_UPROBE:
+        case PROBE_URETPROBE: {
+                int r = features_require("uprobes", "probes", error);
+
+                return r < 0 ? r : check_file(spec->probe_files.fds[probe->file], probe->file, error);
+        }
+        default: {
+                int r = features_require("event_probes", "probes", error);
+
+                return r < 0 ? r : check_event(probe, error);
+        }
+        }
+}
+
+int probe_set_check(const Spec *spec, Error *error) {
+        for (char **text = spec->probes; text && *text; text++) {
+                CLEANUP(probe_clear) Probe probe = { 0 };
+                int r;
+
+                r = probe_parse(*text, error, &probe);
+                if (r >= 0)
+                        r = check_probe(&probe, spec, error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Defining */
+
+/* A name that the kernel does not know gives ENOENT or EINVAL, as other things do. */
+static int suggest_function(const Probe *probe, Error *error) {
+        CLEANUP(function_list_clear) FunctionList list = { 0 };
+        Suggestion suggestion;
+
+        if (!probe->symbol || functions_read(NULL, &list) < 0)
+                return 0;
+        suggestion_init(&suggestion, probe->symbol);
+        for (size_t i = 0; i < list.n_functions; i++) {
+                if (strcmp(list.functions[i].name, probe->symbol) == 0)
+                        return 0;
+                suggestion_consider(&suggestion, list.functions[i].name);
+        }
+        if (!suggestion_best(&suggestion))
+                return 0;
+        return error_set(error, ERROR_NO_SUCH_FUNCTION,
+                         "probes: %s: the kernel has no function \"%s\" that can be probed; did you mean \"%s\"?",
+                         probe->name, probe->symbol, suggestion_best(&suggestion));
+}
+
+/* The log is everybody's: an entry counts when it is about our group. */
+static int refuse(const ProbeSet *set, const Probe *probe, int r, Error *error) {
+        CLEANUP_FREE char *log = NULL, *reason = NULL;
+        int suggested;
+
+        if (r == -ENOMEM)
+                return error_set_errno(error, r, "Cannot define the probe \"%s\"", probe->name);
+        suggested = suggest_function(probe, error);
+        if (suggested < 0)
+                return suggested;
+        log = tracefs_error_all(NULL);
+        if (log && error_log_parse_last(log, &reason) >= 0 && strstr(reason, set->group))
+                return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the probe \"%s\": %s", probe->name,
+                                 reason);
+        /* Without a word: nothing but that tells a kernel without them. */
+        if (probe->kind == PROBE_EVENT && r == -EINVAL)
+                return error_set(error, ERROR_KERNEL_REFUSED,
+                                 "The kernel refused the probe \"%s\"; it may be built without CONFIG_EPROBE_EVENTS",
+                                 probe->name);
+        return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the probe \"%s\": %s", probe->name,
+                         strerror(-r));
+}
+
+static int remove_probe(const char *group, const char *name) {
+        CLEANUP_FREE char *command = NULL;
+        int r;
+
+        if (asprintf(&command, "-:%s/%s", group, name) < 0) {
+                command = NULL;
+                return -ENOMEM;
+        }
+        r = write_command(command);
+        /* Another daemon that has just started may have been faster: the instance is gone already. */
+        return r == -ENOENT ? 0 : r;
+}
+
+static int define(ProbeSet *set, const char *text, const Spec *spec, Error *error) {
+        CLEANUP(probe_clear) Probe probe = { 0 };
+        CLEANUP_FREE char *command = NULL;
+        char path[FD_PATH_SIZE] = "";
+        int r;
+
+        r = probe_parse(text, error, &probe);
+        if (r < 0)
+                return r;
+        /* The kernel follows it to the inode, whatever has become of the path meanwhile. */
+        if (probe.kind == PROBE_UPROBE || probe.kind == PROBE_URETPROBE)
+                (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", spec->probe_files.fds[probe.file]);
+        r = probe_format(&probe, set->group, path, &command);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot define the probe \"%s\"", probe.name);
+        r = write_command(command);
+        if (r < 0)
+                return refuse(set, &probe, r, error);
+        r = strv_append(&set->names, probe.name);
+        if (r < 0) {
+                (void) remove_probe(set->group, probe.name);
+                return error_set_errno(error, r, "Cannot define the probe \"%s\"", probe.name);
+        }
+        return 0;
+}
+
+int probe_set_new(const char *name, const Spec *spec, Error *error, ProbeSet **ret) {
+        ProbeSet *set;
+        int r = 0;
+
+        if (strv_length(spec->probes) == 0) {
+                *ret = NULL;
+                return 0;
+        }
+        set = calloc(1, sizeof(*set));
+        if (!set || asprintf(&set->group, PROBE_GROUP_PREFIX "%s", name) < 0) {
+                free(set);
+                return error_set_errno(error, -ENOMEM, "Cannot define the probes");
+        }
+        for (char **text = spec->probes; r >= 0 && *text; text++)
+                r = define(set, *text, spec, error);
+        if (r < 0) {
+                (void) probe_set_destroy(set);
+                return r;
+        }
+        *ret = set;
+        return 0;
+}
+
+static int set_filter(const ProbeSet *set, Instance *instance, const SpecFilter *filter, Error *error) {
+        CLEANUP(event_format_freep) EventFormat *format = NULL;
+        CLEANUP_FREE FilterField *fields = NULL;
+        size_t n_fields;
+        int r;
+
+        r = event_format_new(set->group, filter->pattern, error, &format);
+        if (r < 0)
+                return r;
+        r = event_format_filter_fields(format, &fields, &n_fields);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot check the filters");
+        r = filter_check(filter->expression, fields, n_fields, error);
+        if (r < 0) {
+                error_prefix(error, "filters: %s", filter->pattern);
+                return r;
+        }
+        if (tracefs_event_file_write(instance->tracefs, set->group, filter->pattern, "filter", filter->expression) <
+            0)
+                return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the filter of probe \"%s\": %s",
+                                 filter->pattern, strerror(errno));
+        return 0;
+}
+
+int probe_set_enable(const ProbeSet *set, Instance *instance, const Spec *spec, Error *error) {
+        CLEANUP_FREE char *path = NULL;
+
+        if (!set)
+                return 0;
+        for (size_t i = 0; i < spec->n_filters; i++) {
+                int r = strv_contains(set->names, spec->filters[i].pattern)
+                                ? set_filter(set, instance, &spec->filters[i], error)
+                                : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        if (asprintf(&path, "events/%s/enable", set->group) < 0) {
+                path = NULL;
+                return error_set_errno(error, -ENOMEM, "Cannot enable the probes");
+        }
+        /* Only now the kernel puts the breakpoints in. */
+        if (tracefs_instance_file_write(instance->tracefs, path, "1") < 0)
+                return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused to enable the probes: %s",
+                                 strerror(errno));
+        return 0;
+}
+
+/* Removing */
+
+int probe_set_destroy(ProbeSet *set) {
+        int r = 0;
+
+        if (!set)
+                return 0;
+        for (char **name = set->names; name && *name; name++) {
+                int removed = remove_probe(set->group, *name);
+
+                if (removed < 0)
+                        r = removed; /* The others are still tried. */
+        }
+        probe_set_free(set);
+        return r;
+}
+
+/* A line of dynamic_events is "p:GROUP/NAME ..."; returns 1 for one of ours without an instance. */
+static int parse_stale(const char *line, char **ret_group, char **ret_name) {
+        const char *group = strchr(line, ':'), *slash, *end;
+        CLEANUP_FREE char *path = NULL;
+
+        end = line + strcspn(line, " \n");
+        if (!group || group > end || strncmp(++group, PROBE_GROUP_PREFIX, strlen(PROBE_GROUP_PREFIX)) != 0)
+                return 0;
+        slash = memchr(group, '/', (size_t) (end - group));
+        if (!slash)
+                return 0;
+        *ret_group = strndup(group, (size_t) (slash - group));
+        *ret_name = strndup(slash + 1, (size_t) (end - slash - 1));
+        if (!*ret_group || !*ret_name ||
+            asprintf(&path, "instances/" INSTANCE_PREFIX "%s", *ret_group + strlen(PROBE_GROUP_PREFIX)) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        return !tracefs_dir_exists(NULL, path);
+}
+
+int probe_set_remove_stale(unsigned *ret_n_removed) {
+        CLEANUP_FREE char *text = NULL;
+        unsigned n_removed = 0;
+        int r;
+
+        r = tracing_dir_read_text(DYNAMIC_EVENTS, &text);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        for (const char *line = r < 0 ? "" : text; *line != '\0';
+             line += strcspn(line, "\n"), line += *line == '\n') {
+                CLEANUP_FREE char *group = NULL, *name = NULL;
+
+                r = parse_stale(line, &group, &name);
+                if (r < 0)
+                        return r;
+                if (r > 0 && remove_probe(group, name) >= 0)
+                        n_removed++;
+        }
+        *ret_n_removed = n_removed;
+        return 0;
+}
