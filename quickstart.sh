@@ -13,7 +13,7 @@ export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 packages=(
         gcc libc6-dev meson ninja-build pkg-config
-        libsystemd-dev libtracefs-dev libtraceevent-dev libtracecmd-dev libzstd-dev libjson-c-dev libgcrypt20-dev
+        libsystemd-dev libtracefs-dev libtraceevent-dev libtracecmd-dev libzstd-dev libjson-c-dev libgcrypt20-dev libelf-dev
         dbus polkitd util-linux
 )
 temp=

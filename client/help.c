@@ -56,6 +56,7 @@ static const char help_text[] =
         "  -b --buffer-size=SIZE           Kernel buffer for each CPU; KiB, or with K, M, G\n"
         "     --duration=SPAN              Stop after this time\n"
         "     --segment-size=SIZE          Begin a new segment after so many bytes\n"
+        "     --probe=DEFINITION           An event of one's own, such as uprobe:libc.so.6:malloc size=%di\n"
         "     --ring-size=SIZE             Keep it in the kernel's buffer, all CPUs together, for snapshots\n"
         "     --segment-age=SPAN           Begin a new segment after this time\n"
         "     --segments=N                 Keep only the newest N segments\n"

@@ -11,6 +11,7 @@
 
 #include "client/verb.h"
 #include "core/parse.h"
+#include "core/probe.h"
 #include "core/strv.h"
 #include "ktraced/cleanup.h"
 
@@ -29,6 +30,7 @@ void spec_args_clear(SpecArgs *args) {
         strv_free(args->functions);
         strv_free(args->functions_notrace);
         free(args->pids);
+        probe_args_clear(&args->probes);
         spec_args_init(args);
 }
 
@@ -60,6 +62,7 @@ static ParseResult take_events(SpecArgs *args, const char *argument) {
         if (strv_length(patterns) == 0)
                 return wrong("--event", argument, "an event or a pattern");
         args->last_event = strv_length(args->events);
+        args->last_is_probe = false;
         for (size_t i = 0; patterns[i]; i++)
                 if (add_event(args, patterns[i]) < 0)
                         return out_of_memory();
@@ -85,9 +88,24 @@ static int add_filter(SpecArgs *args, const char *pattern, const char *expressio
         return r < 0 ? r : strv_append(&args->filters, expression);
 }
 
+/* For the last of --probe. */
+static ParseResult take_probe_filter(SpecArgs *args, const char *argument) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(probe_clear) Probe probe = { 0 };
+        size_t n = strv_length(args->probes.definitions);
+
+        if (probe_parse(args->probes.definitions[n - 1], &error, &probe) < 0) {
+                (void) verb_usage("--probe: %s.", error_text(&error));
+                return PARSE_WRONG;
+        }
+        return add_filter(args, probe.name, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
+}
+
 static ParseResult take_filter(SpecArgs *args, const char *argument) {
+        if (args->last_is_probe)
+                return take_probe_filter(args, argument);
         if (!args->events || args->excluding) {
-                (void) verb_usage("--filter '%s' must follow the --event that it is for.", argument);
+                (void) verb_usage("--filter '%s' must follow the --event or --probe that it is for.", argument);
                 return PARSE_WRONG;
         }
         for (size_t i = args->last_event; args->events[i]; i++)
@@ -163,6 +181,17 @@ static ParseResult take_span(const char *option, const char *argument, uint64_t 
         return PARSE_GO_ON;
 }
 
+static ParseResult take_probe(SpecArgs *args, const char *argument) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        if (probe_args_add(&args->probes, argument, &error) >= 0) {
+                args->last_is_probe = true;
+                return PARSE_GO_ON;
+        }
+        (void) verb_usage("--probe: %s.", error_text(&error));
+        return PARSE_WRONG;
+}
+
 static ParseResult take_segments(SpecArgs *args, const char *argument) {
         if (parse_unsigned(argument, &args->segments) < 0 || args->segments == 0)
                 return wrong("--segments", argument, "a number of segments");
@@ -228,6 +257,8 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return take_size("--segment-size", argument, &args->segment_size);
         case OPTION_SEGMENT_AGE:
                 return take_span("--segment-age", argument, &args->segment_age);
+        case OPTION_PROBE:
+                return take_probe(args, argument);
         case OPTION_RING_SIZE:
                 return take_size("--ring-size", argument, &args->ring_size);
         case OPTION_SEGMENTS:
@@ -276,9 +307,9 @@ ParseResult spec_args_check(const SpecArgs *args, bool has_program) {
                 (void) verb_usage("--children needs --pid, or --follow with a program.");
                 return PARSE_WRONG;
         }
-        if (!args->events && !args->profile && !args->tracer) {
-                (void) verb_usage("Nothing to trace: name events with --event, a tracer with --tracer or a profile "
-                                  "with --profile.");
+        if (!args->events && !args->profile && !args->tracer && !args->probes.definitions) {
+                (void) verb_usage("Nothing to trace: name events with --event, a tracer with --tracer, a probe with "
+                                  "--probe or a profile with --profile.");
                 return PARSE_WRONG;
         }
         return PARSE_GO_ON;
@@ -353,6 +384,25 @@ static int append_pids(sd_bus_message *m, const int32_t *pids, size_t n_pids) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+static int append_probe_files(sd_bus_message *m, const ProbeArgs *probes) {
+        int r;
+
+        if (!probes->paths)
+                return 0;
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', "probe_files");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "ah");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "h");
+        for (size_t i = 0; r >= 0 && probes->paths[i]; i++)
+                r = sd_bus_message_append_basic(m, 'h', &probes->fds[i]);
+        for (unsigned level = 0; r >= 0 && level < 3; level++)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
 static int append_descriptors(sd_bus_message *m, const SpecArgs *args) {
         int r = 0;
 
@@ -360,7 +410,7 @@ static int append_descriptors(sd_bus_message *m, const SpecArgs *args) {
                 r = sd_bus_message_append(m, "{sv}", "pidfds", "ah", 1, args->pidfd);
         if (r >= 0 && args->output >= 0)
                 r = sd_bus_message_append(m, "{sv}", "output", "h", args->output);
-        return r;
+        return r < 0 ? r : append_probe_files(m, &args->probes);
 }
 
 static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
@@ -412,6 +462,8 @@ int spec_args_append(const SpecArgs *args, sd_bus_message *message) {
                 r = append_pids(message, args->pids, args->n_pids);
         if (r >= 0)
                 r = append_strings(message, "options", args->options);
+        if (r >= 0)
+                r = append_strings(message, "probes", args->probes.definitions);
         if (r >= 0)
                 r = append_strings(message, "functions", args->functions);
         if (r >= 0)

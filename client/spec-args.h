@@ -16,13 +16,15 @@
 #include <systemd/sd-bus.h>
 
 #include "client/options.h"
+#include "client/probe-args.h"
 
 typedef struct SpecArgs {
         bool given; /* any option at all */
         char **events;
-        size_t last_event; /* index of the first pattern of the newest -e */
-        bool excluding;    /* -v was seen */
-        char **filters;    /* pattern, expression, pattern, expression ... */
+        size_t last_event;  /* index of the first pattern of the newest -e */
+        bool excluding;     /* -v was seen */
+        bool last_is_probe; /* the newest of -e and --probe is --probe */
+        char **filters;     /* pattern, expression, pattern, expression ... */
         int32_t *pids;
         size_t n_pids;
         bool children;
@@ -33,6 +35,7 @@ typedef struct SpecArgs {
         uint64_t segment_age, duration;     /* usec */
         uint64_t segments;
         bool symbols;
+        ProbeArgs probes;
         const char *tracer; /* argv's */
         char **functions, **functions_notrace;
         bool all_functions, function_stacks;
@@ -53,6 +56,7 @@ enum {
         OPTION_FUNC_STACK,
         OPTION_USER_STACK,
         OPTION_RING_SIZE,
+        OPTION_PROBE,
         OPTION_AFTER_SPEC,
 };
 
@@ -82,7 +86,8 @@ enum {
         { "func-stack", no_argument, NULL, OPTION_FUNC_STACK }, \
         { "user-stack", no_argument, NULL, OPTION_USER_STACK }, \
         { "symbols", no_argument, NULL, OPTION_SYMBOLS }, \
-        { "ring-size", required_argument, NULL, OPTION_RING_SIZE }
+        { "ring-size", required_argument, NULL, OPTION_RING_SIZE }, \
+        { "probe", required_argument, NULL, OPTION_PROBE }
 /* clang-format on */
 
 void spec_args_init(SpecArgs *args);

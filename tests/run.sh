@@ -20,7 +20,7 @@ all_tiers=(lint unit capture kernel bus client tsan fuzz vm)
 fuzz_seconds=${KTRACED_FUZZ_SECONDS:-5}
 packages=(
         gcc libc6-dev meson ninja-build pkg-config git
-        libsystemd-dev libtracefs-dev libtraceevent-dev libtracecmd-dev libzstd-dev libjson-c-dev libgcrypt20-dev
+        libsystemd-dev libtracefs-dev libtraceevent-dev libtracecmd-dev libzstd-dev libjson-c-dev libgcrypt20-dev libelf-dev
         libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
         dbus polkitd trace-cmd python3 python3-gi python3-dbus python3-pytest util-linux procps groff-base zsh systemd
         e2fsprogs xfsprogs btrfs-progs

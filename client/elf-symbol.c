@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "client/elf-symbol.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/suggestion.h"
+#include "core/text.h"
+#include "ktraced/cleanup.h"
+
+#define DEBUG_DIRECTORY "/usr/lib/debug"
+
+static void elf_endp(Elf **elf) {
+        if (*elf)
+                (void) elf_end(*elf);
+}
+
+/* What is looked for, and what was seen. */
+typedef struct Search {
+        const char *symbol;
+        size_t length; /* of the name without a version */
+        bool found;
+        GElf_Sym sym;
+        bool has_symbols; /* any table at all */
+        Suggestion suggestion;
+} Search;
+
+static bool name_fits(const Search *search, const char *name) {
+        /* .symtab has versions behind '@', .dynsym keeps them elsewhere. */
+        size_t length = strcspn(name, "@");
+
+        return length == search->length && strncmp(name, search->symbol, length) == 0 &&
+               (name[length] == '\0' || search->symbol[length] == '\0' ||
+                strcmp(name + length, search->symbol + length) == 0);
+}
+
+static bool is_function(const GElf_Sym *sym) {
+        unsigned type = GELF_ST_TYPE(sym->st_info);
+
+        return type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE;
+}
+
+static void search_table(Search *search, Elf *elf, Elf_Scn *section, const GElf_Shdr *header) {
+        Elf_Data *data = elf_getdata(section, NULL);
+
+        for (size_t i = 0; data && header->sh_entsize > 0 && i < header->sh_size / header->sh_entsize; i++) {
+                const char *name;
+                GElf_Sym sym;
+
+                if (!gelf_getsym(data, (int) i, &sym) || sym.st_shndx == SHN_UNDEF || !is_function(&sym))
+                        continue;
+                name = elf_strptr(elf, header->sh_link, sym.st_name);
+                if (!name || *name == '\0')
+                        continue;
+                search->has_symbols = true;
+                if (!search->found && name_fits(search, name)) {
+                        search->found = true;
+                        search->sym = sym;
+                }
+                suggestion_consider(&search->suggestion, name);
+        }
+}
+
+static void search_file(Search *search, Elf *elf) {
+        for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
+                GElf_Shdr header;
+
+                if (gelf_getshdr(section, &header) && (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
+                        search_table(search, elf, section, &header);
+        }
+}
+
+static void search_path(Search *search, const char *path) {
+        CLEANUP(elf_endp) Elf *elf = NULL;
+        CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ_MMAP, NULL);
+        if (elf && elf_kind(elf) == ELF_K_ELF)
+                search_file(search, elf);
+}
+
+static Elf_Scn *find_section(Elf *elf, const char *wanted, GElf_Shdr *header) {
+        size_t names;
+
+        if (elf_getshdrstrndx(elf, &names) < 0)
+                return NULL;
+        for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
+                const char *name = gelf_getshdr(section, header) ? elf_strptr(elf, names, header->sh_name) : NULL;
+
+                if (name && strcmp(name, wanted) == 0)
+                        return section;
+        }
+        return NULL;
+}
+
+/* By the note's bytes: /usr/lib/debug/.build-id/ab/cdef....debug */
+static void search_by_build_id(Search *search, Elf *elf) {
+        GElf_Shdr header;
+        Elf_Scn *section = find_section(elf, ".note.gnu.build-id", &header);
+        Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+        size_t name_offset, id_offset;
+        char path[PATH_MAX];
+        GElf_Nhdr note;
+        int length;
+
+        if (!data || gelf_getnote(data, 0, &note, &name_offset, &id_offset) == 0 || note.n_descsz < 2 ||
+            note.n_descsz > 64)
+                return;
+        length = snprintf(path, sizeof(path), DEBUG_DIRECTORY "/.build-id/");
+        for (size_t i = 0; i < note.n_descsz; i++)
+                length += snprintf(path + length, sizeof(path) - (size_t) length, i == 0 ? "%02x/" : "%02x",
+                                   ((const unsigned char *) data->d_buf)[id_offset + i]);
+        (void) snprintf(path + length, sizeof(path) - (size_t) length, ".debug");
+        search_path(search, path);
+}
+
+static void search_by_link(Search *search, Elf *elf, const char *of) {
+        GElf_Shdr header;
+        Elf_Scn *section = find_section(elf, ".gnu_debuglink", &header);
+        Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+        CLEANUP_FREE char *real = realpath(of, NULL);
+        const char *name = data ? data->d_buf : NULL, *slash = real ? strrchr(real, '/') : NULL;
+        /* gdb's order: beside the file, in .debug beside it, below the directory of all such files. */
+        static const struct {
+                const char *before, *between;
+        } places[] = { { "", "/" }, { "", "/.debug/" }, { DEBUG_DIRECTORY, "/" } };
+
+        if (!name || !slash || !memchr(name, '\0', data->d_size) || strchr(name, '/'))
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(places) && !search->found; i++) {
+                char path[PATH_MAX];
+                int n;
+
+                n = snprintf(path, sizeof(path), "%s%.*s%s%s", places[i].before, (int) (slash - real), real,
+                             places[i].between, name);
+                if (n > 0 && (size_t) n < sizeof(path))
+                        search_path(search, path);
+        }
+}
+
+/* Addresses are virtual, also in PIE and libraries (from 0): a loaded segment says where in the file they are. */
+static int to_offset(Elf *elf, uint64_t address, uint64_t *ret) {
+        size_t n;
+
+        if (elf_getphdrnum(elf, &n) < 0)
+                return -EINVAL;
+        for (size_t i = 0; i < n; i++) {
+                GElf_Phdr segment;
+
+                if (!gelf_getphdr(elf, (int) i, &segment) || segment.p_type != PT_LOAD || !(segment.p_flags & PF_X) ||
+                    address < segment.p_vaddr || address >= segment.p_vaddr + segment.p_filesz)
+                        continue;
+                *ret = address - segment.p_vaddr + segment.p_offset;
+                return 0;
+        }
+        return -EINVAL;
+}
+
+static int not_found(const Search *search, const char *path, Error *error) {
+        const char *near = suggestion_best(&search->suggestion);
+
+        if (!search->has_symbols)
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "%s is stripped: it has no symbols, nor is there a file with them; give an offset "
+                                 "instead of \"%s\"",
+                                 path, TEXT_ESCAPE(search->symbol));
+        if (near)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "%s has no function \"%s\"; did you mean \"%s\"?",
+                                 path, TEXT_ESCAPE(search->symbol), near);
+        return error_set(error, ERROR_INVALID_ARGUMENT, "%s has no function \"%s\"", path,
+                         TEXT_ESCAPE(search->symbol));
+}
+
+int elf_symbol_find(int fd, const char *path, const char *symbol, Error *error, uint64_t *ret_offset) {
+        CLEANUP(elf_endp) Elf *elf = NULL;
+        Search search = { .symbol = symbol, .length = strcspn(symbol, "@") };
+
+        suggestion_init(&search.suggestion, symbol);
+        if (elf_version(EV_CURRENT) == EV_NONE)
+                return error_set(error, ERROR_FAILED, "libelf is too old");
+        elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+        if (!elf || elf_kind(elf) != ELF_K_ELF)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "%s is no ELF program or library", path);
+
+        search_file(&search, elf);
+        if (!search.found)
+                search_by_build_id(&search, elf);
+        if (!search.found)
+                search_by_link(&search, elf, path);
+        if (!search.found)
+                return not_found(&search, path, error);
+        if (GELF_ST_TYPE(search.sym.st_info) == STT_GNU_IFUNC)
+                return error_set(
+                        error, ERROR_INVALID_ARGUMENT,
+                        "\"%s\" in %s stands for several functions, one of which is chosen when a program starts; "
+                        "name one of those",
+                        TEXT_ESCAPE(symbol), path);
+        if (to_offset(elf, search.sym.st_value, ret_offset) < 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" is in no part of %s that can be executed",
+                                 TEXT_ESCAPE(symbol), path);
+        return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * ElfSymbol: where a function of a program or shared library is in its file, for uprobes. By libelf, from the
+ * file's own symbol tables, and from a separate file with debugging symbols where there is one
+ * (/usr/lib/debug/.build-id, or .gnu_debuglink beside the file and below /usr/lib/debug).
+ */
+
+#include <stdint.h>
+
+#include "core/error.h"
+
+/* `fd`: of the file; `path`: for messages, and to look beside it. `symbol` may have a version
+ * ("malloc@@GLIBC_2.2.5"). Offsets are those of the code's bytes in the file. ERROR_INVALID_ARGUMENT: it is no ELF
+ * file, has no symbol of that name (near ones are suggested, and it is said when it is stripped), or one that is no
+ * function with code of its own. */
+int elf_symbol_find(int fd, const char *path, const char *symbol, Error *error, uint64_t *ret_offset);

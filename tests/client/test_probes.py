@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""--probe: symbols of programs and libraries are looked up by the client, which passes the files on."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from daemon import BUILD, ktracectl, reachable
+from trace_file import events
+
+PROBED = BUILD / "tests" / "lib" / "probed"
+CALLS = 200
+
+
+@pytest.fixture
+def record(bus, polkit, daemon, folder):
+    """Records with the given options while PROBED, or a copy, is run; the events that trace-cmd finds."""
+
+    def record(*options, program=PROBED):
+        path = folder / "trace.dat"
+        path.unlink(missing_ok=True)
+        # The session is there before the program starts, and ends after it.
+        done = ktracectl(
+            "record", *options, "-o", path, "--", "sh", "-c", f"echo x | {reachable(program)} {CALLS} >/dev/null", bus=bus
+        )
+        assert done.returncode == 0, done.stderr
+        return events(path)
+
+    return record
+
+
+def refused(bus, *options):
+    done = ktracectl("record", *options, "--", "true", bus=bus)
+    assert done.returncode != 0
+    return done.stderr
+
+
+def calls(found, name="probed_function"):
+    return [event for event in found if event.name == name]
+
+
+# The byte of "x" and that of the line's end.
+EXPECTED = 2 * CALLS
+
+
+def test_symbol_of_a_program(record):
+    found = calls(record("--probe", f"uprobe:{PROBED}:probed_function number=%di:s64 text=+0(%si):string"))
+    assert len(found) == EXPECTED
+    assert [int(re.search(r"number=(\d+)", event.text)[1]) for event in found] == 2 * list(range(CALLS))
+    assert all('text="a text"' in event.text for event in found)
+
+
+def test_return(record):
+    found = calls(record("--probe", f"back=uretprobe:{PROBED}:probed_function value=$retval:s64"), "back")
+    assert [int(re.search(r"value=(\d+)", event.text)[1]) for event in found] == 2 * [3 * i for i in range(CALLS)]
+
+
+def test_several_probes_with_a_filter(record):
+    found = record(
+        "--probe",
+        f"uprobe:{PROBED}:probed_function number=%di:s64",
+        "-f",
+        "number < 5",
+        "--probe",
+        f"back=uretprobe:{PROBED}:probed_function",
+    )
+    assert len(calls(found)) == 10
+    assert len(calls(found, "back")) == EXPECTED
+
+
+def test_library_by_its_name(record):
+    """Each program that starts calls exit()."""
+    found = calls(record("--probe", "uprobe:libc.so.6:exit status=%di:s32"), "exit")
+    assert any("status=0" in event.text for event in found)
+
+
+def test_program_by_its_name(bus, polkit, daemon):
+    done = ktracectl("--json=short", "session", "start", "one", "--probe", "uprobe:bash:0x31000", bus=bus)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def stripped(folder):
+    copy = folder / "stripped"
+    shutil.copy(reachable(PROBED), copy)
+    subprocess.run(["objcopy", "--only-keep-debug", copy, folder / "stripped.debug"], check=True)
+    subprocess.run(["strip", "--strip-all", copy], check=True)
+    return copy
+
+
+def test_stripped(bus, polkit, daemon, stripped, folder):
+    error = refused(bus, "--probe", f"uprobe:{stripped}:probed_function")
+    # Its dynamic symbols are left, but none of the program's own.
+    assert "is stripped" in error or 'has no function "probed_function"' in error
+
+
+def test_symbols_in_a_file_of_their_own(record, stripped, folder):
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={folder / 'stripped.debug'}", stripped], check=True, cwd=folder)
+    found = calls(record("--probe", f"uprobe:{stripped}:probed_function", program=stripped))
+    assert len(found) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "definition, text",
+    [
+        (f"uprobe:{PROBED}:probed_funktion", 'did you mean "probed_function"?'),
+        (f"uprobe:{PROBED}", "a probe on a program is uprobe:FILE:SYMBOL"),
+        (f"uprobe:{PROBED}:0x10zz", '"0x10zz" is no offset'),
+        (f"uprobe:{PROBED}:probed_function+x", '"x" is no offset'),
+        ("uprobe:/nonexistent:main", "Cannot open /nonexistent"),
+        ("uprobe:no_such_program:main", 'There is no program and no library "no_such_program"'),
+        ("uprobe:/etc/passwd:main", "/etc/passwd is no ELF program or library"),
+        ("uprobe:libc.so.6:strlen", "stands for several functions"),
+        ("uprobe:@0:0x10", "A file is missing"),
+        (f"uprobe:{PROBED}:probed_function x=%nosuch", "There is no such register"),
+        ("nothing", "A probe begins with kprobe:"),
+    ],
+)
+def test_wrong_definitions(bus, polkit, daemon, definition, text):
+    assert text in refused(bus, "--probe", definition)
+
+
+def test_nothing_stays(bus, polkit, daemon, record):
+    record("--probe", f"uprobe:{PROBED}:probed_function")
+    with open("/sys/kernel/tracing/dynamic_events", encoding="ascii") as file:
+        assert "probed_function" not in file.read()
+
+
+def test_embedded(folder):
+    path = folder / "trace.dat"
+    program = f"echo x | {reachable(PROBED)} {CALLS}"
+    done = ktracectl(
+        "--embedded", "record", "--probe", f"uprobe:{PROBED}:probed_function", "-o", path, "--", "sh", "-c", program
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(calls(events(path))) == EXPECTED
+    assert os.path.getsize(path) > 0

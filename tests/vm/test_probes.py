@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Probes on the kernel and on programs, under the installed unit: exact numbers, known values, no residue."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.seconds(600)
+
+READS = 10000
+DD = f"dd if=/dev/zero of=/dev/null bs=1 count={READS} status=none"
+
+
+def record(guest, *options, program=DD):
+    """The lines of trace-cmd's report."""
+    guest.run("rm -f /root/t.dat", check=True)
+    words = ["ktracectl", "record", "-F", "-b", "8M", "-o", "/root/t.dat", *options, "--", "sh", "-c", f"exec {program}"]
+    guest.run(words, check=True)
+    return guest.run("trace-cmd report -i /root/t.dat", check=True).stdout.splitlines()
+
+
+def of(lines, event):
+    return [line for line in lines if f" {event}: " in line]
+
+
+def residue(guest):
+    return guest.run("cat /sys/kernel/tracing/dynamic_events; ls /sys/kernel/tracing/instances", check=True).stdout.strip()
+
+
+@pytest.fixture(autouse=True)
+def no_residue(guest):
+    assert residue(guest) == ""
+    yield
+    assert residue(guest) == ""
+
+
+def test_kprobe_counts_every_call(guest):
+    lines = of(record(guest, "--probe", "kprobe:ksys_read fd=%di:s32 size=%dx:u64"), "ksys_read")
+    calls = [line for line in lines if "fd=0 " in line]
+    assert len(calls) == READS
+    assert all("size=1" in line for line in calls)
+
+
+def test_kretprobe_has_every_value(guest):
+    lines = of(record(guest, "--probe", "kretprobe:ksys_read value=$retval:s64"), "ksys_read")
+    assert len([line for line in lines if re.search(r"value=1$", line)]) == READS
+
+
+def test_uprobe_in_a_library(guest):
+    lines = of(record(guest, "--probe", "uprobe:libc.so.6:read fd=%di:s32 size=%dx:u64"), "read")
+    assert len([line for line in lines if "fd=0 size=1" in line]) == READS
+
+
+def test_text_from_user_memory(guest):
+    probe = "kprobe:do_sys_openat2 dfd=%di:s32 name=+0(%si):ustring"
+    lines = of(record(guest, "--probe", probe, program="cat /etc/hostname"), "do_sys_openat2")
+    assert any('dfd=-100 name="/etc/hostname"' in line for line in lines)
+
+
+def test_event_probe(guest):
+    lines = of(record(guest, "--probe", "mine=eprobe:syscalls:sys_enter_read fd=$fd:s32"), "mine")
+    assert len([line for line in lines if re.search(r"fd=0$", line)]) == READS
+
+
+def test_filter(guest):
+    lines = of(record(guest, "--probe", "kprobe:ksys_read fd=%di:s32", "-f", "fd == 0"), "ksys_read")
+    assert len(lines) == READS
+
+
+def test_function_of_a_module_and_offset(guest):
+    lines = of(record(guest, "--probe", "here=kprobe:ksys_read+0"), "here")
+    assert len(lines) >= READS
+
+
+@pytest.mark.parametrize(
+    "probe, text",
+    [
+        ("kprobe:ksys_raed", 'did you mean "ksys_read"?'),
+        ("kprobe:ksys_read+0x100000", "The kernel refused the probe"),
+        ("kprobe:ksys_read x=%nosuch", "There is no such register"),
+        ("kprobe:ksys_read x=@no_such_symbol", "The kernel refused the probe"),
+        ("eprobe:sched:sched_switch x=$no_such_field", "The kernel refused the probe"),
+        ("kprobe:kprobe_dispatcher", "The kernel refused"),
+    ],
+)
+def test_refusals(guest, probe, text):
+    done = guest.run(["ktracectl", "record", "--probe", probe, "--", "true"])
+    assert done.returncode != 0
+    assert text in done.stdout + done.stderr
+
+
+def test_two_sessions_with_one_name(guest):
+    guest.run("ktracectl session start one --probe 'work=kprobe:ksys_read' -P 1", check=True)
+    guest.run("ktracectl session start two --probe 'work=kprobe:ksys_write' -P 1", check=True)
+    defined = guest.run("cat /sys/kernel/tracing/dynamic_events", check=True).stdout
+    assert len(re.findall(r"^p:ktraced_[0-9a-f]{16}/work ", defined, re.M)) == 2
+    guest.run("ktracectl session remove one two", check=True)
+
+
+def test_a_killed_daemon(guest):
+    guest.run("ktracectl session start one --probe 'work=kprobe:ksys_read' -P 1", check=True)
+    guest.run("systemctl kill -s KILL ktraced.service", check=True)
+    guest.run("timeout 30 sh -c 'until ktracectl session list; do sleep 0.5; done'", check=True)
+    guest.run("timeout 30 sh -c 'while [ -s /sys/kernel/tracing/dynamic_events ]; do sleep 0.2; done'", check=True)
