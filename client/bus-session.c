@@ -3,6 +3,7 @@
 #include "client/bus-session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,29 @@ int bus_session_snapshot(BusClient *client, const char *path, const char *reason
         if (r >= 0)
                 r = sd_bus_path_decode(capture, KTRACED_CAPTURE_PATH, ret_capture_id);
         return r < 0 ? bus_client_message_error(r, error) : 0;
+}
+
+int bus_session_open_marker(BusClient *client, const char *path, Error *error, int *ret_fd) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int fd, r;
+
+        if (client->remote)
+                return error_set(error, ERROR_NOT_SUPPORTED, "A session on another host cannot be marked from here");
+        r = bus_client_new_call(client, path, KTRACED_SESSION_INTERFACE, "OpenMarker", error, &call);
+        if (r < 0)
+                return r;
+        r = bus_client_call(client, call, CALL_MAY_ASK | CALL_NO_AUTO_START, error, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "h", &fd);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        /* The reply's own is closed with it. */
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                return error_set_errno(error, -errno, "Cannot keep the marker");
+        *ret_fd = fd;
+        return 0;
 }
 
 int bus_session_add_process(BusClient *client, const char *path, int pidfd, Error *error) {

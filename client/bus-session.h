@@ -29,6 +29,8 @@ int bus_session_remove(BusClient *client, const char *path, Error *error);
 /* Returns once the capture is complete. `reason` may be NULL; `after`: usec. The caller frees. */
 int bus_session_snapshot(BusClient *client, const char *path, const char *reason, uint64_t after, Error *error,
                          char **ret_capture_id);
+/* The end to write to of a pipe that does not block; the caller closes. */
+int bus_session_open_marker(BusClient *client, const char *path, Error *error, int *ret_fd);
 /* `pidfd` is borrowed. */
 int bus_session_add_process(BusClient *client, const char *path, int pidfd, Error *error);
 /* The caller frees. */

@@ -20,6 +20,7 @@ static const char help_text[] =
         "  session clear SESSION...        Throw away what was recorded so far\n"
         "  session remove SESSION...       Stop and forget sessions; their captures stay\n"
         "  session attach SESSION PID...   Trace these processes too\n"
+        "  mark SESSION TEXT...            Put a line into the trace; '-': all lines of the input\n"
         "  record [WHAT...] [-o FILE] [-- PROGRAM [ARGUMENT...]]\n"
         "                                  Trace until PROGRAM ends, or until Ctrl-C\n"
         "  report FILE|CAPTURE|SESSION     Print recorded events; see 'ktracectl report --help'\n"

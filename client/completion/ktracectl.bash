@@ -159,7 +159,8 @@ _ktracectl() {
         fi
 
         case $verb/$sub in
-        /*) __ktracectl_reply "$cur" one <<<'status session record report capture list reload' ;;
+        /*) __ktracectl_reply "$cur" one <<<'status session record mark report capture list reload' ;;
+        mark/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
         session/) __ktracectl_reply "$cur" one <<<'list show create start stop run rotate snapshot clear remove attach' ;;
         session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
         session/list | session/create | session/run) ;;

@@ -35,6 +35,7 @@ static const AccessRow access_table[] = {
         { KTRACED_SESSION_INTERFACE, "Clear", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "Remove", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "AddProcess", ACCESS_OWNER, ACTION("manage-sessions") },
+        { KTRACED_SESSION_INTERFACE, "OpenMarker", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "Describe", ACCESS_OWNER, ACTION("read-captures") },
 
         { KTRACED_CAPTURE_INTERFACE, "Describe", ACCESS_OWNER, ACTION("read-captures") },

@@ -6,6 +6,7 @@
 #include <json-c/linkhash.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #define PEERS_SIZE 32 /* to begin with; the table grows */
 
@@ -22,6 +23,7 @@ typedef struct Peer {
         char *name;
         bool known;
         uid_t uid;
+        pid_t pid;                 /* 0: the bus did not say */
         sd_bus_slot *slot;         /* the question that is under way */
         struct WaiterList waiters; /* in the order of their calls */
 } Peer;
@@ -72,7 +74,9 @@ static void peer_answer(Peer *peer, int r) {
         }
 }
 
-static int credentials_read(sd_bus_message *reply, uid_t *ret) {
+/* The process is nice to know. */
+static int credentials_read(sd_bus_message *reply, uid_t *ret_uid, pid_t *ret_pid) {
+        bool has_uid = false;
         const char *key;
         int r;
 
@@ -89,14 +93,18 @@ static int credentials_read(sd_bus_message *reply, uid_t *ret) {
                         uint32_t uid;
 
                         r = sd_bus_message_read(reply, "v", "u", &uid);
-                        if (r < 0)
-                                return r;
+                        if (r >= 0) {
+                                *ret_uid = uid;
+                                has_uid = true;
+                        }
+                } else if (strcmp(key, "ProcessID") == 0) {
+                        uint32_t pid;
 
-                        *ret = uid;
-                        return 0;
-                }
-
-                r = sd_bus_message_skip(reply, "v");
+                        r = sd_bus_message_read(reply, "v", "u", &pid);
+                        if (r >= 0)
+                                *ret_pid = (pid_t) pid;
+                } else
+                        r = sd_bus_message_skip(reply, "v");
                 if (r < 0)
                         return r;
                 r = sd_bus_message_exit_container(reply);
@@ -104,7 +112,7 @@ static int credentials_read(sd_bus_message *reply, uid_t *ret) {
                         return r;
         }
 
-        return r < 0 ? r : -ENODATA;
+        return r < 0 ? r : has_uid ? 0 : -ENODATA;
 }
 
 static int peer_on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
@@ -116,7 +124,7 @@ static int peer_on_credentials(sd_bus_message *reply, void *userdata, sd_bus_err
         if (sd_bus_message_is_method_error(reply, NULL))
                 r = -sd_bus_message_get_errno(reply);
         else
-                r = credentials_read(reply, &peer->uid);
+                r = credentials_read(reply, &peer->uid, &peer->pid);
 
         peer->known = r >= 0;
         peer_answer(peer, r);
@@ -259,4 +267,15 @@ bool bus_peers_lookup(const BusPeers *peers, const char *name, uid_t *ret) {
 
         *ret = peer->uid;
         return true;
+}
+
+pid_t bus_peers_get_pid(const BusPeers *peers, const char *name) {
+        const Peer *peer;
+
+        /* The client is the daemon's parent. */
+        if (peers->config.embedded)
+                return getppid();
+
+        peer = peers_find(peers, name);
+        return peer && peer->known ? peer->pid : 0;
 }

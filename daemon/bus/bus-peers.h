@@ -42,3 +42,7 @@ void bus_peers_query(BusPeers *peers, const char *name, BusPeersDone done, void 
 
 /* True when the peer's user is known and the peer is still there. */
 bool bus_peers_lookup(const BusPeers *peers, const char *name, uid_t *ret);
+
+/* The process that was behind a known peer when it was asked about; 0 when the bus does not know. For what is shown
+ * only: the number can pass to another process. */
+pid_t bus_peers_get_pid(const BusPeers *peers, const char *name);

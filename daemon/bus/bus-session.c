@@ -3,6 +3,7 @@
 #include "bus/bus-session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bus/bus-call.h"
@@ -10,6 +11,7 @@
 #include "bus/bus-snapshot.h"
 #include "core/strv.h"
 #include "ktraced/protocol.h"
+#include "model/marker.h"
 
 static void execute_start(BusCall *call) {
         Session *session = bus_call_session(call);
@@ -56,6 +58,40 @@ static void execute_add_process(BusCall *call) {
 
         if (session)
                 session_add_process(session, call->fd, bus_call_done, call);
+}
+
+/* The name is for whoever reads the trace; a process that has gone has none. */
+static void read_comm(pid_t pid, char *ret, size_t size) {
+        CLEANUP_FCLOSE FILE *file = NULL;
+        char path[32];
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/comm", (int) pid);
+        file = fopen(path, "re");
+        if (!file || !fgets(ret, (int) size, file))
+                (void) snprintf(ret, size, "<...>");
+        ret[strcspn(ret, "\n")] = '\0';
+}
+
+static void on_marker(int r, const Error *error, void *result, void *userdata) {
+        BusCall *call = userdata;
+
+        if (r < 0)
+                bus_call_fail(call, r, error);
+        else
+                bus_call_reply(call, "h", *(int *) result);
+}
+
+static void execute_open_marker(BusCall *call) {
+        Session *session = bus_call_session(call);
+        char comm[32];
+        pid_t pid;
+
+        if (!session)
+                return;
+
+        pid = bus_peers_get_pid(call->bus->peers, call->sender);
+        read_comm(pid, comm, sizeof(comm));
+        session_open_marker(session, pid, comm, on_marker, call);
 }
 
 static void execute_describe(BusCall *call) {
@@ -133,6 +169,7 @@ static const BusMethod methods[] = {
         { "Clear", NULL, NULL, execute_clear },
         { "Remove", NULL, NULL, execute_remove },
         { "AddProcess", parse_add_process, NULL, execute_add_process },
+        { "OpenMarker", NULL, NULL, execute_open_marker },
         { "Describe", NULL, NULL, execute_describe },
         { .member = NULL },
 };
@@ -213,6 +250,8 @@ const sd_bus_vtable bus_session_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Clear", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Remove", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("AddProcess", SD_BUS_ARGS("h", pidfd), SD_BUS_NO_RESULT, on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenMarker", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", marker), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", description), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

@@ -223,6 +223,15 @@ int instance_open_raw(Instance *instance, unsigned cpu, int *ret) {
         return open_cpu_file(instance, cpu, "trace_pipe_raw", O_RDONLY | O_NONBLOCK | O_CLOEXEC, ret);
 }
 
+int instance_open_marker(Instance *instance, int *ret) {
+        int fd = tracefs_instance_file_open(instance->tracefs, "trace_marker", O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return -errno;
+        *ret = fd;
+        return 0;
+}
+
 int instance_open_stats(Instance *instance, unsigned cpu, int *ret) {
         return open_cpu_file(instance, cpu, "stats", O_RDONLY | O_CLOEXEC, ret);
 }

@@ -63,6 +63,11 @@ int instance_open_raw(Instance *instance, unsigned cpu, int *ret);
 int instance_open_stats(Instance *instance, unsigned cpu, int *ret);
 int instance_read_stats(int fd, BufferStats *ret);
 
+/* O_WRONLY | O_CLOEXEC descriptor of trace_marker: each write(2) becomes a print event, of INSTANCE_MARKER_MAX bytes
+ * at most (TRACE_BUF_SIZE, kernel/trace/trace.h, 5.15), without waiting for anything. */
+#define INSTANCE_MARKER_MAX 1000U
+int instance_open_marker(Instance *instance, int *ret);
+
 /* Removes it from the kernel (some 35 ms) and frees it, also on failure. -EBUSY while a file is open; then
  * instance_remove_stale() can do it later. */
 int instance_destroy(Instance *instance);

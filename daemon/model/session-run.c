@@ -8,6 +8,7 @@
 #include "model/capture-directory.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
+#include "model/marker.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
 #include "model/source.h"
@@ -23,6 +24,7 @@ static void run_over(Session *session) {
         session->end_wanted = false;
         free(STEAL_PTR(session->end_reason));
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
+        session_close_markers(session);
         metadata_free(STEAL_PTR(session->run_metadata));
         if (session->spec->output < 0)
                 capture_directory_discard(manager, STEAL_PTR(session->run_capture_id));
@@ -211,6 +213,7 @@ void session_end(Session *session, const char *reason) {
         session_set_reason(session, reason);
         session_set_state(session, SESSION_STOPPING);
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
+        session_close_markers(session);
         if (spec_is_ring(session->spec)) {
                 snapshots_hurry(session);
                 session_end_ring(session);

@@ -44,6 +44,7 @@ struct Session {
         sd_event_source *duration_timer;
         SessionWaiter *waiters; /* operations that wait for a change of state */
 
+        LIST_HEAD(MarkerList, Marker) markers;       /* while it is active */
         LIST_HEAD(SnapshotList, Snapshot) snapshots; /* that are under way */
 
         /* While a run begins or ends: */
