@@ -47,7 +47,7 @@ def test_it_comes_back_with_the_daemon(guest, recorder):
 def test_a_unit_that_fails_leaves_a_snapshot(guest, recorder):
     guest.run(["sh", "-c", f"cat > /run/systemd/system/failing.service <<'END'\n{FAILING}END"], check=True)
     guest.run("systemctl daemon-reload", check=True)
-    assert guest.run("systemctl start failing.service").returncode != 0
+    assert guest.run("systemctl start failing.service").status != 0
     guest.run("timeout 30 sh -c 'until ktracectl capture list | grep -q complete; do sleep 0.2; done'", check=True)
     (capture,) = listed(guest, "capture")
     about = json.loads(guest.run(["ktracectl", "--json=short", "capture", "show", capture["id"]], check=True).stdout)
