@@ -46,6 +46,7 @@ static const ErrorInfo error_table[_ERROR_CODE_MAX] = {
         [ERROR_KERNEL_REFUSED] = { EINVAL, false, OWN_ERROR("KernelRefused"), "The kernel refused" },
         [ERROR_NO_SPACE] = { ENOSPC, true, OWN_ERROR("NoSpace"), "No space left" },
         [ERROR_IO] = { EIO, true, DBUS_ERROR("IOError"), "Input/output error" },
+        [ERROR_OUT_OF_SCOPE] = { EPERM, false, OWN_ERROR("OutOfScope"), "Not within the session's scope" },
         [ERROR_CANCELLED] = { ECANCELED, true, OWN_ERROR("Cancelled"), "Cancelled" },
         [ERROR_FAILED] = { EPROTO, false, DBUS_ERROR("Failed"), "Failed" },
 };

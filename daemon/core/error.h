@@ -40,6 +40,7 @@ typedef enum ErrorCode {
         ERROR_KERNEL_REFUSED, /* message holds the kernel's error_log text */
         ERROR_NO_SPACE,
         ERROR_IO,
+        ERROR_OUT_OF_SCOPE, /* not for scope "self"; message says what is */
         ERROR_CANCELLED,
         ERROR_FAILED,
         _ERROR_CODE_MAX,

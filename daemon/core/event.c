@@ -136,6 +136,25 @@ void event_selection_clear(EventSelection *selection) {
         *selection = (EventSelection){ 0 };
 }
 
+int event_selection_names(const EventSelection *selection, char ***ret) {
+        CLEANUP(strv_freep) char **names = NULL;
+        int r = strv_copy(NULL, &names);
+
+        for (size_t i = 0; r >= 0 && i < selection->n_choices; i++) {
+                CLEANUP_FREE char *name = NULL;
+
+                if (asprintf(&name, "%s:%s", selection->choices[i].system, selection->choices[i].name) < 0) {
+                        name = NULL;
+                        return -ENOMEM;
+                }
+                r = strv_append(&names, name);
+        }
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(names);
+        return 0;
+}
+
 /* Every '[' has its ']' (which may stand first in the set, as for fnmatch). */
 static bool brackets_are_closed(const char *s) {
         for (s = strchr(s, '['); s; s = strchr(s + 1, '[')) {

@@ -56,6 +56,8 @@ typedef struct EventSelection {
 } EventSelection;
 
 void event_selection_clear(EventSelection *selection);
+/* The choices as "system:event". -ENOMEM. */
+int event_selection_names(const EventSelection *selection, char ***ret);
 
 /* Syntax only; for the message names the pattern. */
 int event_pattern_check(const char *pattern, Error *error);

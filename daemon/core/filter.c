@@ -39,6 +39,7 @@ typedef struct Parser {
         const char *at;
         const FilterField *fields;
         size_t n_fields;
+        bool self;
         Error *error;
 } Parser;
 
@@ -295,6 +296,11 @@ static int parse_predicate(Parser *parser) {
                 function = take(parser, ".function");
         if (function && field.is_string)
                 return fail_at(parser, suffix_at, "\".function\" is for addresses, which this field is not");
+        if (parser->self && (function || (field.is_indirect && !user_string)))
+                return error_set(parser->error, ERROR_OUT_OF_SCOPE,
+                                 "%s: such a comparison looks at the kernel's memory, which scope \"self\" does not "
+                                 "allow%s",
+                                 field.name, function ? "" : "; \".ustring\" looks at the program's");
         if (*parser->at == '.')
                 return fail_at(parser, parser->at, "Only \".function\" and \".ustring\" may follow a field's name");
 
@@ -365,12 +371,13 @@ static int parse_expression(Parser *parser) {
         return 0;
 }
 
-int filter_check(const char *expression, const FilterField *fields, size_t n_fields, Error *error) {
+static int check(const char *expression, const FilterField *fields, size_t n_fields, bool self, Error *error) {
         Parser parser = {
                 .expression = expression,
                 .at = expression,
                 .fields = fields,
                 .n_fields = n_fields,
+                .self = self,
                 .error = error,
         };
         size_t length = strlen(expression);
@@ -383,4 +390,12 @@ int filter_check(const char *expression, const FilterField *fields, size_t n_fie
                 return error_set(error, ERROR_BAD_FILTER, "The filter has a control character or bad UTF-8: \"%s\"",
                                  TEXT_ESCAPE(expression));
         return parse_expression(&parser);
+}
+
+int filter_check(const char *expression, const FilterField *fields, size_t n_fields, Error *error) {
+        return check(expression, fields, n_fields, false, error);
+}
+
+int filter_check_self(const char *expression, const FilterField *fields, size_t n_fields, Error *error) {
+        return check(expression, fields, n_fields, true, error);
 }

@@ -15,6 +15,7 @@
 typedef struct FilterField {
         const char *name; /* borrowed */
         bool is_string;   /* char array, __data_loc string, char pointer */
+        bool is_indirect; /* char pointer: the kernel compares what it points to, in its own memory */
         bool is_cpumask;
         bool is_pointer; /* function addresses: .function may follow the name */
 } FilterField;
@@ -23,3 +24,7 @@ typedef struct FilterField {
  * own, '^' below the position. Bounds: nesting of 64, length of SPEC_FILTER_LENGTH. `common_*` and the
  * generic fields COMM, comm, CPU, cpu (5.15 and later) need not be in `fields`. */
 int filter_check(const char *expression, const FilterField *fields, size_t n_fields, Error *error);
+
+/* The same, for filters of those who may learn nothing of the kernel: whether an event passes must not tell what is
+ * at an address that a program made up. ERROR_OUT_OF_SCOPE for strings behind pointers and for ".function". */
+int filter_check_self(const char *expression, const FilterField *fields, size_t n_fields, Error *error);

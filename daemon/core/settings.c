@@ -9,7 +9,9 @@
 
 #include "core/json-text.h"
 #include "core/parse.h"
+#include "core/safe-events.h"
 #include "core/spec.h"
+#include "core/strv.h"
 #include "core/suggestion.h"
 #include "core/text.h"
 
@@ -37,6 +39,11 @@ static const SettingInfo setting_table[] = {
         { "authorizations_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, authorizations_max), 32, 1, 4096 },
         { "authorizations_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, authorizations_per_user_max), 4, 1,
           4096 },
+        { "self_buffer_size", SPEC_TYPE_SIZE, offsetof(Settings, self_buffer_size), 1ULL << 20, SPEC_BUFFER_SIZE_MIN,
+          SPEC_BUFFER_SIZE_MAX },
+        { "self_buffer_size_max", SPEC_TYPE_SIZE, offsetof(Settings, self_buffer_size_max), 16ULL << 20,
+          SPEC_BUFFER_SIZE_MIN, SPEC_BUFFER_SIZE_MAX },
+        { "safe_events", SPEC_TYPE_STRINGS, offsetof(Settings, safe_events), 0, 0, 0 },
         { "clock", SPEC_TYPE_STRING, offsetof(Settings, clock), 0, 0, 0 },
 };
 
@@ -50,7 +57,7 @@ int settings_init(Settings *settings) {
         if (!defaults.clock)
                 return -ENOMEM;
         for (size_t i = 0; i < ELEMENTSOF(setting_table); i++)
-                if (setting_table[i].type != SPEC_TYPE_STRING)
+                if (setting_table[i].type != SPEC_TYPE_STRING && setting_table[i].type != SPEC_TYPE_STRINGS)
                         *number_of(&defaults, setting_table + i) = setting_table[i].default_value;
         *settings = defaults;
         return 0;
@@ -58,6 +65,7 @@ int settings_init(Settings *settings) {
 
 void settings_clear(Settings *settings) {
         free(settings->clock);
+        strv_free(settings->safe_events);
         *settings = (Settings){ 0 };
 }
 
@@ -99,6 +107,30 @@ static int set_clock(Settings *settings, struct json_object *value, Error *error
         return 0;
 }
 
+/* The list as a whole, as every other key: a later file's takes the place of an earlier one's. */
+static int set_safe_events(Settings *settings, struct json_object *value, Error *error) {
+        CLEANUP(strv_freep) char **events = NULL;
+        const char *pattern;
+        int r;
+
+        if (!json_object_is_type(value, json_type_array))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "safe_events: must be a list of strings");
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+                if (json_text_get_string(json_object_array_get_idx(value, i), &pattern) < 0)
+                        return error_set(error, ERROR_INVALID_ARGUMENT, "safe_events: must be a list of strings");
+                r = safe_events_check_pattern(pattern, error);
+                if (r < 0) {
+                        error_prefix(error, "safe_events");
+                        return r;
+                }
+                if (strv_append(&events, pattern) < 0)
+                        return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+        }
+        strv_free(settings->safe_events);
+        settings->safe_events = STEAL_PTR(events);
+        return 0;
+}
+
 static int set_number(Settings *settings, const SettingInfo *info, struct json_object *value, Error *error) {
         uint64_t number;
         int r = read_number(value, info->type, &number);
@@ -117,9 +149,14 @@ static int set_number(Settings *settings, const SettingInfo *info, struct json_o
 static int set_member(Settings *settings, const char *key, struct json_object *value, Error *error) {
         for (size_t i = 0; i < ELEMENTSOF(setting_table); i++)
                 if (strcmp(setting_table[i].name, key) == 0)
-                        return setting_table[i].type == SPEC_TYPE_STRING
-                                       ? set_clock(settings, value, error)
-                                       : set_number(settings, setting_table + i, value, error);
+                        switch (setting_table[i].type) {
+                        case SPEC_TYPE_STRING:
+                                return set_clock(settings, value, error);
+                        case SPEC_TYPE_STRINGS:
+                                return set_safe_events(settings, value, error);
+                        default:
+                                return set_number(settings, setting_table + i, value, error);
+                        }
         return unknown_key(key, error);
 }
 
@@ -129,7 +166,8 @@ int settings_parse(Settings *settings, const char *text, const char *origin, Err
         int r;
 
         changed.clock = strdup(settings->clock);
-        if (!changed.clock)
+        changed.safe_events = NULL;
+        if (!changed.clock || strv_copy(settings->safe_events, &changed.safe_events) < 0)
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");
         r = json_text_parse(text, origin, error, &object);
         if (r < 0)

@@ -19,7 +19,10 @@ typedef struct Settings {
         uint64_t authorization_timeout; /* usec to wait for polkit's answer */
         uint64_t authorizations_max;    /* pending polkit checks in all */
         uint64_t authorizations_per_user_max;
-        char *clock; /* default for a session */
+        uint64_t self_buffer_size;     /* the default of sessions of scope "self" */
+        uint64_t self_buffer_size_max; /* and the most that they may ask for */
+        char *clock;                   /* default for a session */
+        char **safe_events;            /* patterns, what scope "self" may record beside safe-events.h */
 } Settings;
 
 int settings_init(Settings *settings); /* the defaults */

@@ -55,6 +55,8 @@ static inline SpecFds *spec_fds_at(Spec *spec, const SpecKeyInfo *info) {
 
 /* The part of spec_validate() that concerns the tracer and its functions (spec-tracer.c). */
 int spec_check_tracer(const Spec *spec, Error *error);
+/* The same of the scope (spec-scope.c). */
+int spec_check_scope(const Spec *spec, Error *error);
 
 /* NULL when there is none for that pattern. */
 SpecFilter *spec_find_filter(const Spec *spec, const char *pattern);

@@ -74,6 +74,8 @@ int spec_validate(const Spec *spec, Error *error) {
         r = check_supported(spec, error);
         if (r >= 0)
                 r = check_mode(spec, error);
+        if (r >= 0)
+                r = spec_check_scope(spec, error);
         if (r < 0)
                 return r;
         r = spec_check_tracer(spec, error);
@@ -229,6 +231,8 @@ int spec_source_key(const Spec *spec, char **ret) {
 unsigned spec_powers(const Spec *spec) {
         unsigned powers = POWER_TRACE_SYSTEM;
 
+        if (spec_is_self(spec))
+                return POWER_TRACE_SELF;
         if (spec_has_tracer(spec) || spec_options_trace_stacks(spec->options))
                 powers |= POWER_TRACE_FUNCTIONS;
         if (spec_needs_symbols(spec) || spec_options_show_addresses(spec->options))

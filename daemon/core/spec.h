@@ -53,6 +53,8 @@
  *   events         as         array of strings   "system", "system:event", a syscall's or event's bare
  *                                                name, with globs; see event.h
  *   filters        a{ss}      object             event pattern -> filter expression, see filter.h
+ *   scope          s          string             "self": only processes of the caller's, see spec-scope.c; or
+ *                                                "system", which is what it is without
  *   pids           ai or au   array of numbers   processes to trace (all their threads)
  *   pidfds         ah         (bus only)         the same as descriptors
  *   children       b          boolean            follow what the pids fork later
@@ -121,6 +123,7 @@ typedef enum SpecKey {
         SPEC_HISTOGRAMS,
         SPEC_UNIT,
         SPEC_USER,
+        SPEC_SCOPE,
         SPEC_ATTACHED,
         SPEC_OUTPUT,
         _SPEC_KEY_MAX,
@@ -198,6 +201,7 @@ typedef struct Spec {
         char **triggers;
         char **histograms;
         char *unit;
+        char *scope;   /* NULL: system */
         uint64_t user; /* 0 is root, when it was given */
         bool attached;
         int output; /* owned, or -1 */
@@ -240,6 +244,13 @@ bool spec_records_functions(const Spec *spec);
  * addresses (functions, stacks of the kernel) and would be unreadable without. */
 bool spec_needs_symbols(const Spec *spec);
 
+/* Only processes of the owner's, and only what they know themselves. */
+#define SPEC_SCOPE_SELF "self"
+#define SPEC_SCOPE_SYSTEM "system"
+bool spec_scope_is_valid(const char *scope);
+bool spec_is_self(const Spec *spec);
+const char *spec_scope(const Spec *spec); /* never NULL */
+
 /* A session that traces only certain processes (pids or pidfds given, even an empty list). */
 bool spec_has_processes(const Spec *spec);
 bool spec_is_ring(const Spec *spec);
@@ -251,6 +262,7 @@ int spec_source_key(const Spec *spec, char **ret);
 
 /* What a caller must be allowed to do. */
 typedef enum SpecPower {
+        POWER_TRACE_SELF = 1 << 3, /* scope self; excludes all others */
         POWER_TRACE_SYSTEM = 1 << 0,
         POWER_TRACE_FUNCTIONS = 1 << 1, /* stack traces through options count as this */
         POWER_KERNEL_ADDRESSES = 1 << 2,

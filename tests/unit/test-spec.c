@@ -111,6 +111,7 @@ static void test_set_every_key(void **state) {
         assert_succeeds(set_list(spec, SPEC_HISTOGRAMS, "histogram", &error), &error);
         assert_succeeds(set_string(spec, SPEC_UNIT, "nginx.service", &error), &error);
         assert_succeeds(set_number(spec, SPEC_USER, 1000, &error), &error);
+        assert_succeeds(set_string(spec, SPEC_SCOPE, "system", &error), &error);
         assert_succeeds(set_boolean(spec, SPEC_ATTACHED, true, &error), &error);
         assert_succeeds(set_fds(spec, SPEC_OUTPUT, SPEC_TYPE_FD, fds, 1, &error), &error);
 
