@@ -22,13 +22,15 @@ typedef struct Program {
         sd_event_source *watch;
         bool released;
         bool ended;
+        bool reaped;     /* nothing is left to wait for */
         int exit_status; /* as a shell has it; once ended */
 } Program;
 
 #define PROGRAM_NONE ((Program){ .child = { .pid = 0, .error_fd = -1 }, .pidfd = -1, .gate = -1 })
 
-/* `argv` as for execvp(3). SIGCHLD must be blocked. -errno. */
-int program_fork(Program *program, sd_event *event, char *argv[]);
+/* `argv` as for execvp(3). `no_new_privs`: it can never have more rights than it has now (prctl(2)). SIGCHLD must be
+ * blocked. -errno. */
+int program_fork(Program *program, sd_event *event, char *argv[], bool no_new_privs);
 
 /* -errno of the execve(2) when the program cannot be run; the process has then ended. */
 int program_release(Program *program);

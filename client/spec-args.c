@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
 #include "client/verb.h"
 #include "core/parse.h"
 #include "core/probe.h"
+#include "core/spec.h"
 #include "core/strv.h"
 #include "ktraced/cleanup.h"
 
@@ -261,6 +263,11 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return take_probe(args, argument);
         case OPTION_RING_SIZE:
                 return take_size("--ring-size", argument, &args->ring_size);
+        case OPTION_SCOPE:
+                if (!spec_scope_is_valid(argument))
+                        return wrong("--scope", argument, "self or system");
+                args->scope = argument;
+                return PARSE_GO_ON;
         case OPTION_SEGMENTS:
                 return take_segments(args, argument);
         case OPTION_SYMBOLS:
@@ -403,11 +410,44 @@ static int append_probe_files(sd_bus_message *m, const ProbeArgs *probes) {
         return r;
 }
 
-static int append_descriptors(sd_bus_message *m, const SpecArgs *args) {
-        int r = 0;
+static bool is_self(const SpecArgs *args) {
+        return args->scope && strcmp(args->scope, SPEC_SCOPE_SELF) == 0;
+}
 
-        if (args->pidfd >= 0)
-                r = sd_bus_message_append(m, "{sv}", "pidfds", "ah", 1, args->pidfd);
+/* The message has descriptors of its own. */
+static int append_process(sd_bus_message *m, pid_t pid) {
+        CLEANUP_CLOSE int pidfd = pidfd_open(pid, 0);
+
+        return pidfd < 0 ? -errno : sd_bus_message_append_basic(m, 'h', &pidfd);
+}
+
+/* Scope self takes processes by descriptors only. */
+static int append_processes(sd_bus_message *m, const SpecArgs *args) {
+        int r;
+
+        if (args->pidfd < 0 && !(is_self(args) && args->n_pids > 0))
+                return 0;
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', "pidfds");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "ah");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "h");
+        if (r >= 0 && args->pidfd >= 0)
+                r = sd_bus_message_append_basic(m, 'h', &args->pidfd);
+        for (size_t i = 0; r >= 0 && is_self(args) && i < args->n_pids; i++)
+                r = append_process(m, args->pids[i]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_descriptors(sd_bus_message *m, const SpecArgs *args) {
+        int r = append_processes(m, args);
+
         if (r >= 0 && args->output >= 0)
                 r = sd_bus_message_append(m, "{sv}", "output", "h", args->output);
         return r < 0 ? r : append_probe_files(m, &args->probes);
@@ -417,6 +457,8 @@ static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
         int r;
 
         r = append_string(m, "profile", args->profile);
+        if (r >= 0)
+                r = append_string(m, "scope", args->scope);
         if (r >= 0)
                 r = append_true(m, "children", args->children);
         if (r >= 0)
@@ -459,7 +501,7 @@ int spec_args_append(const SpecArgs *args, sd_bus_message *message) {
         if (r >= 0)
                 r = append_filters(message, args->filters);
         if (r >= 0)
-                r = append_pids(message, args->pids, args->n_pids);
+                r = append_pids(message, args->pids, is_self(args) ? 0 : args->n_pids);
         if (r >= 0)
                 r = append_strings(message, "options", args->options);
         if (r >= 0)

@@ -36,6 +36,7 @@ typedef struct SpecArgs {
         uint64_t segments;
         bool symbols;
         ProbeArgs probes;
+        const char *scope;  /* NULL: the daemon's default */
         const char *tracer; /* argv's */
         char **functions, **functions_notrace;
         bool all_functions, function_stacks;
@@ -57,6 +58,7 @@ enum {
         OPTION_USER_STACK,
         OPTION_RING_SIZE,
         OPTION_PROBE,
+        OPTION_SCOPE,
         OPTION_AFTER_SPEC,
 };
 
@@ -87,7 +89,8 @@ enum {
         { "user-stack", no_argument, NULL, OPTION_USER_STACK }, \
         { "symbols", no_argument, NULL, OPTION_SYMBOLS }, \
         { "ring-size", required_argument, NULL, OPTION_RING_SIZE }, \
-        { "probe", required_argument, NULL, OPTION_PROBE }
+        { "probe", required_argument, NULL, OPTION_PROBE }, \
+        { "scope", required_argument, NULL, OPTION_SCOPE }
 /* clang-format on */
 
 void spec_args_init(SpecArgs *args);

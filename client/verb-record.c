@@ -23,9 +23,11 @@
 #include "client/json-print.h"
 #include "client/output-file.h"
 #include "client/program.h"
+#include "client/record-scope.h"
 #include "client/verb.h"
 #include "core/json-text.h"
 #include "core/parse.h"
+#include "core/spec.h"
 #include "ktraced/clock.h"
 
 #define UPDATE_INTERVAL (1000ULL * 1000)
@@ -176,28 +178,70 @@ static int prepare(Recording *recording) {
         r = watch_events(recording);
         if (r < 0)
                 return verb_failed_errno(r, "set the event loop up");
-        if (recording->program_argv) {
-                r = program_fork(&recording->program, recording->client->event, recording->program_argv);
-                if (r < 0)
-                        return verb_failed_errno(r, "make a process for %s", recording->program_argv[0]);
-        }
-        if (recording->follow)
-                recording->spec.pidfd = recording->program.pidfd;
         return EXIT_SUCCESS;
+}
+
+static bool is_self(const Recording *recording) {
+        return recording->spec.scope && strcmp(recording->spec.scope, SPEC_SCOPE_SELF) == 0;
+}
+
+/* One try with the scope as it is in the spec; 1 when it is too narrow. */
+static int try_start(Recording *recording, Error *error) {
+        bool self = is_self(recording);
+        int r;
+
+        if (recording->program_argv) {
+                program_clear(&recording->program);
+                r = program_fork(&recording->program, recording->client->event, recording->program_argv, self);
+                if (r < 0)
+                        return error_set_errno(error, r, "Cannot make a process for %s", recording->program_argv[0]);
+        }
+        if (recording->program_argv && (self || recording->follow))
+                recording->spec.pidfd = recording->program.pidfd;
+        else
+                recording->spec.pidfd = -1;
+        recording->starting = true;
+        r = bus_manager_start_session(recording->client, recording->name, &recording->spec, error,
+                                      &recording->session);
+        recording->starting = false;
+        return r < 0 && error->code == ERROR_OUT_OF_SCOPE ? 1 : r;
+}
+
+static int start_with_some_scope(Recording *recording) {
+        CLEANUP(error_clear) Error narrow = ERROR_INIT, error = ERROR_INIT;
+        bool guessed = record_scope_may_be_self(&recording->spec, recording->globals, recording->program_argv);
+        int r = 1, shown;
+
+        if (guessed) {
+                recording->spec.scope = SPEC_SCOPE_SELF;
+                r = try_start(recording, &narrow);
+                if (r > 0)
+                        recording->spec.scope = NULL;
+                else if (r < 0)
+                        error_move(&error, &narrow);
+        }
+        if (r > 0 && !recording->interrupted)
+                r = try_start(recording, &error);
+        /* The session is this user's own: nothing will be asked any more. */
+        bus_client_end_agent(recording->client);
+        if (r == 0)
+                return EXIT_SUCCESS;
+        shown = verb_failed(&error, "start recording");
+        if (narrow.code != ERROR_NONE)
+                fprintf(stderr,
+                        "Without authorization only your own programs can be recorded, and not like this: %s\n",
+                        error_text(&narrow));
+        return shown;
 }
 
 static int start(Recording *recording) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
-        int r;
+        int r = start_with_some_scope(recording);
 
-        recording->starting = true;
-        r = bus_manager_start_session(recording->client, recording->name, &recording->spec, &error,
-                                      &recording->session);
-        recording->starting = false;
-        /* The session is this user's own: nothing will be asked any more. */
-        bus_client_end_agent(recording->client);
-        if (r < 0)
-                return verb_failed(&error, "start recording");
+        if (r != EXIT_SUCCESS)
+                return r;
+        if (recording->program_argv && is_self(recording) && !recording->globals->quiet)
+                record_scope_note_privileges(recording->program_argv[0]);
         recording->started = clock_usec(CLOCK_MONOTONIC);
         if (recording->output_path) {
                 r = output_file_keep(&recording->output, &error);
@@ -389,7 +433,9 @@ static int record(Recording *recording) {
         return print_summary(recording, exit_status);
 }
 
-static ParseResult check(const Recording *recording) {
+static ParseResult check(Recording *recording) {
+        bool own;
+
         if (recording->follow && !recording->program_argv) {
                 (void) verb_usage("--follow needs a program: ktracectl record --follow ... -- PROGRAM");
                 return PARSE_WRONG;
@@ -403,7 +449,17 @@ static ParseResult check(const Recording *recording) {
                 (void) verb_usage("--ring-size is for 'session start'; 'session snapshot' then makes a capture.");
                 return PARSE_WRONG;
         }
-        return spec_args_check(&recording->spec, recording->follow);
+        if (recording->program_argv && !recording->spec.events && !recording->spec.profile &&
+            !recording->spec.tracer) {
+                if (record_scope_default_events(&recording->spec) < 0) {
+                        (void) verb_usage("Out of memory.");
+                        return PARSE_WRONG;
+                }
+                recording->follow = recording->spec.children = true;
+        }
+        own = recording->program_argv &&
+              (is_self(recording) || record_scope_may_be_self(&recording->spec, recording->globals, true));
+        return spec_args_check(&recording->spec, recording->follow || own);
 }
 
 static ParseResult parse(Recording *recording, Globals *globals, int argc, char *argv[]) {

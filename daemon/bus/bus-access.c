@@ -50,6 +50,7 @@ static const struct {
         SpecPower power;
         const char *action;
 } power_actions[] = {
+        { POWER_TRACE_SELF, ACTION("trace-self") },
         { POWER_TRACE_SYSTEM, ACTION("trace-system") },
         { POWER_TRACE_FUNCTIONS, ACTION("trace-functions") },
         { POWER_DEFINE_PROBES, ACTION("define-probes") },

@@ -109,7 +109,7 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
         if (r >= 0)
                 r = bus_call_add_detail(call, "session", call->text);
         if (r >= 0)
-                r = bus_call_add_detail(call, "scope", "system");
+                r = bus_call_add_detail(call, "scope", spec_scope(spec));
         if (r >= 0)
                 r = bus_call_add_detail(call, "events", events);
         if (r >= 0)
@@ -144,7 +144,11 @@ static void on_resolved(int r, const Error *error, void *result, void *userdata)
 }
 
 void bus_create_prepare(BusCall *call) {
-        manager_resolve(call->bus->manager, STEAL_PTR(call->spec), on_resolved, call);
+        Identity owner = { .uid = call->uid };
+
+        /* What the bus said of the caller when it connected. */
+        bus_peers_get_groups(call->bus->peers, call->sender, &owner.gids, &owner.n_gids);
+        manager_resolve(call->bus->manager, STEAL_PTR(call->spec), &owner, on_resolved, call);
 }
 
 /* NULL after the call has been failed. */
@@ -153,8 +157,8 @@ static Session *call_create(BusCall *call) {
         Session *session;
         int r;
 
-        r = manager_create_session(call->bus->manager, call->text, call->uid, call->sender, STEAL_PTR(call->resolved),
-                                   &error, &session);
+        r = manager_create_session(call->bus->manager, call->text, call->sender, STEAL_PTR(call->resolved), &error,
+                                   &session);
         if (r < 0) {
                 bus_call_fail(call, r, &error);
                 return NULL;

@@ -23,7 +23,9 @@ typedef struct Peer {
         char *name;
         bool known;
         uid_t uid;
-        pid_t pid;                 /* 0: the bus did not say */
+        pid_t pid; /* 0: the bus did not say */
+        gid_t *gids;
+        size_t n_gids;
         sd_bus_slot *slot;         /* the question that is under way */
         struct WaiterList waiters; /* in the order of their calls */
 } Peer;
@@ -43,6 +45,7 @@ static void peer_free(Peer *peer) {
         }
 
         sd_bus_slot_unref(peer->slot);
+        free(peer->gids);
         free(peer->name);
         free(peer);
 }
@@ -74,8 +77,30 @@ static void peer_answer(Peer *peer, int r) {
         }
 }
 
+static int groups_read(sd_bus_message *reply, Peer *peer) {
+        CLEANUP_FREE gid_t *gids = NULL;
+        const void *array;
+        size_t size;
+        int r;
+
+        r = sd_bus_message_enter_container(reply, 'v', "au");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read_array(reply, 'u', &array, &size);
+        if (r < 0)
+                return r;
+        gids = malloc(size + 1);
+        if (!gids)
+                return -ENOMEM;
+        memcpy(gids, array, size);
+        free(peer->gids);
+        peer->gids = STEAL_PTR(gids);
+        peer->n_gids = size / sizeof(gid_t);
+        return sd_bus_message_exit_container(reply);
+}
+
 /* The process is nice to know. */
-static int credentials_read(sd_bus_message *reply, uid_t *ret_uid, pid_t *ret_pid) {
+static int credentials_read(sd_bus_message *reply, Peer *peer) {
         bool has_uid = false;
         const char *key;
         int r;
@@ -90,20 +115,19 @@ static int credentials_read(sd_bus_message *reply, uid_t *ret_uid, pid_t *ret_pi
                         return r;
 
                 if (strcmp(key, "UnixUserID") == 0) {
-                        uint32_t uid;
+                        uint32_t uid = 0;
 
                         r = sd_bus_message_read(reply, "v", "u", &uid);
-                        if (r >= 0) {
-                                *ret_uid = uid;
-                                has_uid = true;
-                        }
+                        peer->uid = uid;
+                        has_uid = true;
                 } else if (strcmp(key, "ProcessID") == 0) {
-                        uint32_t pid;
+                        uint32_t pid = 0;
 
                         r = sd_bus_message_read(reply, "v", "u", &pid);
-                        if (r >= 0)
-                                *ret_pid = (pid_t) pid;
-                } else
+                        peer->pid = (pid_t) pid;
+                } else if (strcmp(key, "UnixGroupIDs") == 0)
+                        r = groups_read(reply, peer);
+                else
                         r = sd_bus_message_skip(reply, "v");
                 if (r < 0)
                         return r;
@@ -112,7 +136,9 @@ static int credentials_read(sd_bus_message *reply, uid_t *ret_uid, pid_t *ret_pi
                         return r;
         }
 
-        return r < 0 ? r : has_uid ? 0 : -ENODATA;
+        if (r < 0)
+                return r;
+        return has_uid ? 0 : -ENODATA;
 }
 
 static int peer_on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
@@ -124,7 +150,7 @@ static int peer_on_credentials(sd_bus_message *reply, void *userdata, sd_bus_err
         if (sd_bus_message_is_method_error(reply, NULL))
                 r = -sd_bus_message_get_errno(reply);
         else
-                r = credentials_read(reply, &peer->uid, &peer->pid);
+                r = credentials_read(reply, peer);
 
         peer->known = r >= 0;
         peer_answer(peer, r);
@@ -251,6 +277,13 @@ void bus_peers_query(BusPeers *peers, const char *name, BusPeersDone done, void 
 
         *waiter = (Waiter){ .done = done, .userdata = userdata };
         STAILQ_INSERT_TAIL(&peer->waiters, waiter, waiters);
+}
+
+void bus_peers_get_groups(const BusPeers *peers, const char *name, gid_t **ret, size_t *ret_n) {
+        const Peer *peer = peers->config.embedded ? NULL : peers_find(peers, name);
+
+        *ret = peer && peer->known ? peer->gids : NULL;
+        *ret_n = peer && peer->known ? peer->n_gids : 0;
 }
 
 bool bus_peers_lookup(const BusPeers *peers, const char *name, uid_t *ret) {

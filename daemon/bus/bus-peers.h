@@ -40,6 +40,10 @@ DEFINE_POINTER_CLEANUP(BusPeers, bus_peers_free);
 /* Calls back exactly once, at once when the answer is known, and in the order of the queries about a peer. */
 void bus_peers_query(BusPeers *peers, const char *name, BusPeersDone done, void *userdata);
 
+/* The groups of a peer that is known, as the bus daemon says (from dbus 1.14 on, primary and supplementary ones);
+ * none when it does not. Borrowed until the event loop goes on. */
+void bus_peers_get_groups(const BusPeers *peers, const char *name, gid_t **ret, size_t *ret_n);
+
 /* True when the peer's user is known and the peer is still there. */
 bool bus_peers_lookup(const BusPeers *peers, const char *name, uid_t *ret);
 

@@ -139,10 +139,11 @@ static int get_mode(sd_bus *connection, const char *path, const char *interface,
         return sd_bus_message_append(reply, "s", spec_is_ring(session->spec) ? "ring" : "stream");
 }
 
-/* The one scope that there is. */
 static int get_scope(sd_bus *connection, const char *path, const char *interface, const char *property,
                      sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
-        return sd_bus_message_append(reply, "s", "system");
+        const Session *session = userdata;
+
+        return sd_bus_message_append(reply, "s", spec_scope(session->spec));
 }
 
 static int get_capture(sd_bus *connection, const char *path, const char *interface, const char *property,

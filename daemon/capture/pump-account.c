@@ -105,7 +105,8 @@ void pump_read_comms(Pump *pump) {
         size_t before = comm_map_size(pump->comms);
 
         /* A name that is missing costs the reader a "<...>" and nothing else. */
-        if (formats_read_cmdlines(&text) < 0)
+        if ((instance_is_limited(pump->instance) ? instance_read_own_names(pump->instance, &text)
+                                                 : formats_read_cmdlines(&text)) < 0)
                 return;
         (void) comm_map_add_text(pump->comms, text);
 

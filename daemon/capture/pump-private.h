@@ -55,7 +55,7 @@ TAILQ_HEAD(PumpSinkList, PumpSink);
 
 struct Pump {
         Instance *instance;
-        char **systems;
+        char **systems, **events;
         bool symbols;
         Mailbox *commands; /* PumpCommand: control thread -> pump */
         Mailbox *reports;  /* PumpReport: pump -> control thread */

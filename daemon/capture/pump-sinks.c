@@ -225,6 +225,8 @@ void pump_rotate_old(Pump *pump) {
 int pump_collect_formats(Pump *pump, Error *error) {
         if (pump->formats)
                 return 0;
+        if (pump->events)
+                return formats_collect_events(pump->systems, pump->events, error, &pump->formats);
         return formats_collect(pump->systems, pump->symbols, error, &pump->formats);
 }
 

@@ -160,6 +160,7 @@ static void pump_release(Pump *pump) {
         trace_formats_free(pump->formats);
         comm_map_free(pump->comms);
         strv_free(pump->systems);
+        strv_free(pump->events);
         free(pump->fds);
         free(pump);
 }
@@ -216,6 +217,8 @@ int pump_new(const PumpConfig *config, Error *error, Pump **ret) {
         pump->last_job->fd = -1;
 
         r = strv_copy(config->systems, &pump->systems);
+        if (r >= 0 && config->events)
+                r = strv_copy(config->events, &pump->events);
         if (r >= 0)
                 r = comm_map_new(&pump->comms);
         if (r >= 0)

@@ -59,6 +59,7 @@ typedef struct PumpReport {
 typedef struct PumpConfig {
         Instance *instance;   /* borrowed until PUMP_FINISHED */
         char *const *systems; /* whose formats the segments need; copied */
+        char *const *events;  /* NULL; or for an instance that is limited: all that it records; copied */
         bool symbols;
         bool ring;
 } PumpConfig;

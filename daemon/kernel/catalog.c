@@ -74,7 +74,7 @@ static int resolve(const Spec *spec, const EventList *list, Error *error, EventS
         return r;
 }
 
-static int check_filters(const EventSelection *selection, Error *error) {
+static int check_filters(const EventSelection *selection, bool self, Error *error) {
         for (size_t i = 0; i < selection->n_choices; i++) {
                 const EventChoice *choice = &selection->choices[i];
                 CLEANUP(event_format_freep) EventFormat *format = NULL;
@@ -90,7 +90,8 @@ static int check_filters(const EventSelection *selection, Error *error) {
                 r = event_format_filter_fields(format, &fields, &n_fields);
                 if (r < 0)
                         return error_set_errno(error, r, "Cannot check the filters");
-                r = filter_check(choice->filter, fields, n_fields, error);
+                r = self ? filter_check_self(choice->filter, fields, n_fields, error)
+                         : filter_check(choice->filter, fields, n_fields, error);
                 if (r < 0) {
                         error_prefix(error, "filters: %s:%s", choice->system, choice->name);
                         return r;
@@ -201,7 +202,7 @@ int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret) {
         if (r >= 0)
                 r = resolve(spec, &list, error, &selection);
         if (r >= 0)
-                r = check_filters(&selection, error);
+                r = check_filters(&selection, spec_is_self(spec), error);
         if (r >= 0)
                 r = check_clock(spec, error);
         if (r >= 0)

@@ -75,14 +75,15 @@ int event_format_new(const char *system, const char *name, Error *error, EventFo
  * 6.18). libtraceevent's TEP_FIELD_IS_STRING also counts arrays of u8, which the kernel does not. */
 static void describe_field(const struct tep_format_field *field, FilterField *ret) {
         bool is_array = (field->flags & TEP_FIELD_IS_ARRAY) != 0;
-        bool is_string, is_cpumask;
+        bool is_string, is_indirect, is_cpumask;
 
-        is_string = (is_array && strstr(field->type, "char")) || strcmp(field->type, "char *") == 0 ||
-                    strcmp(field->type, "const char *") == 0;
+        is_indirect = strcmp(field->type, "char *") == 0 || strcmp(field->type, "const char *") == 0;
+        is_string = (is_array && strstr(field->type, "char")) || is_indirect;
         is_cpumask = strstr(field->type, "cpumask") != NULL;
         *ret = (FilterField){
                 .name = field->name,
                 .is_string = is_string,
+                .is_indirect = is_indirect,
                 .is_cpumask = is_cpumask,
                 /* ".function" may follow each number of the size of an address (parse_pred()). */
                 .is_pointer = !is_string && !is_cpumask && !is_array && field->size == (int) sizeof(long),

@@ -15,8 +15,18 @@ static int read_text(const char *path, TraceText *ret) {
         return kernel_text_read_tracefs(NULL, path, &ret->data, &ret->size);
 }
 
+static bool contains_event(char *const *events, const char *system, const char *name) {
+        size_t length = strlen(system);
+
+        for (; *events; events++)
+                if (strncmp(*events, system, length) == 0 && (*events)[length] == ':' &&
+                    strcmp(*events + length + 1, name) == 0)
+                        return true;
+        return false;
+}
+
 /* The formats of one system, in the order of their names so that equal kernels give equal heads. */
-static int read_system(const char *system, TraceText **ret, size_t *ret_n) {
+static int read_system(const char *system, char *const *only, TraceText **ret, size_t *ret_n) {
         CLEANUP(strv_freep) char **names = NULL;
         TraceText *texts;
         char **listed;
@@ -40,6 +50,9 @@ static int read_system(const char *system, TraceText **ret, size_t *ret_n) {
                 int size = 0;
                 char *text;
 
+                if (only && !contains_event(only, system, names[i]))
+                        continue;
+
                 errno = 0;
                 text = tracefs_event_file_read(NULL, system, names[i], "format", &size);
                 if (!text && (errno == ENOENT || errno == ENODEV))
@@ -57,7 +70,7 @@ static int read_system(const char *system, TraceText **ret, size_t *ret_n) {
         return r;
 }
 
-static int read_systems(char *const *systems, TraceFormats *formats) {
+static int read_systems(char *const *systems, char *const *only, TraceFormats *formats) {
         int r;
 
         formats->systems = calloc(strv_length(systems) + 1, sizeof(*formats->systems));
@@ -72,14 +85,14 @@ static int read_systems(char *const *systems, TraceFormats *formats) {
                 if (!system->system)
                         return -ENOMEM;
                 formats->n_systems++;
-                r = read_system(systems[i], &system->formats, &system->n_formats);
+                r = read_system(systems[i], only, &system->formats, &system->n_formats);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-int formats_collect(char *const *systems, bool symbols, Error *error, TraceFormats **ret) {
+static int collect(char *const *systems, char *const *only, bool symbols, Error *error, TraceFormats **ret) {
         CLEANUP(trace_formats_freep) TraceFormats *formats = NULL;
         int r;
 
@@ -91,10 +104,11 @@ int formats_collect(char *const *systems, bool symbols, Error *error, TraceForma
         if (r >= 0)
                 r = trace_formats_parse_page_size(formats->header_page.data, &formats->page_size);
         if (r >= 0)
-                r = read_system("ftrace", &formats->ftrace, &formats->n_ftrace);
+                r = read_system("ftrace", NULL, &formats->ftrace, &formats->n_ftrace);
         if (r >= 0)
-                r = read_systems(systems, formats);
-        if (r >= 0)
+                r = read_systems(systems, only, formats);
+        /* These are addresses of the kernel. */
+        if (r >= 0 && !only)
                 r = read_text("printk_formats", &formats->printk);
         if (r >= 0 && symbols)
                 r = symbols_read(&formats->kallsyms.data, &formats->kallsyms.size);
@@ -103,6 +117,14 @@ int formats_collect(char *const *systems, bool symbols, Error *error, TraceForma
 
         *ret = STEAL_PTR(formats);
         return 0;
+}
+
+int formats_collect(char *const *systems, bool symbols, Error *error, TraceFormats **ret) {
+        return collect(systems, NULL, symbols, error, ret);
+}
+
+int formats_collect_events(char *const *systems, char *const *events, Error *error, TraceFormats **ret) {
+        return collect(systems, events, false, error, ret);
 }
 
 int formats_read_cmdlines(char **ret) {

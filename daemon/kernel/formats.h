@@ -12,5 +12,8 @@
 
 /* `systems`: those whose events are recorded; "ftrace" comes always. `symbols`: with the symbol table. */
 int formats_collect(char *const *systems, bool symbols, Error *error, TraceFormats **ret);
+/* Of these systems only `events` ("system:event"), since others may be probes of somebody's; without symbols, and
+ * without the kernel's own format strings, which stand there with their addresses. */
+int formats_collect_events(char *const *systems, char *const *events, Error *error, TraceFormats **ret);
 /* The text of saved_cmdlines. */
 int formats_read_cmdlines(char **ret);

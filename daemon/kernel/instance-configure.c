@@ -77,13 +77,14 @@ static int configure_default_options(Instance *instance, const Spec *spec, Error
         } defaults[] = {
                 { "overwrite", true },
                 { "markers", true },
-                { "event-fork", spec->children },
+                { "event-fork", spec->children || instance->is_limited },
                 { "function-fork", spec->children && spec_records_functions(spec) },
                 { "function-trace", spec_records_functions(spec) },
                 { "stacktrace", false },
                 { "userstacktrace", false },
                 { "pause-on-trace", false },
                 { "disable_on_free", false },
+                { "copy_trace_marker", false },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(defaults); i++) {

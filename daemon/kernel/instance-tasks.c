@@ -13,19 +13,7 @@
 #include "kernel/instance-private.h"
 #include "kernel/process.h"
 
-/* A number that no task has or will have: tasks are numbered below PID_MAX_LIMIT, which is at most this
- * (include/linux/threads.h), while the pid filter takes numbers below 2^30 (kernel/trace/pid_list.h, 5.16). */
-#define PID_OF_NOBODY 4194304
-
-/* How often the tasks are listed again to find those that came between listing and filtering. */
-#define LIST_ATTEMPTS 8
-
-typedef struct TaskList {
-        pid_t *tasks; /* sorted */
-        size_t n_tasks;
-} TaskList;
-
-static void task_list_clear(TaskList *list) {
+void task_list_clear(TaskList *list) {
         free(list->tasks);
         *list = (TaskList){ 0 };
 }
@@ -36,12 +24,12 @@ static int compare_pids(const void *a, const void *b) {
         return (left > right) - (left < right);
 }
 
-static bool task_list_contains(const TaskList *list, pid_t task) {
+bool task_list_contains(const TaskList *list, pid_t task) {
         return list->n_tasks > 0 &&
                bsearch(&task, list->tasks, list->n_tasks, sizeof(*list->tasks), compare_pids) != NULL;
 }
 
-static int task_list_add(TaskList *list, const pid_t *tasks, size_t n_tasks) {
+int task_list_add(TaskList *list, const pid_t *tasks, size_t n_tasks) {
         pid_t *larger;
 
         if (n_tasks == 0)
@@ -86,7 +74,7 @@ static int write_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks) {
         return r;
 }
 
-int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error) {
+int instance_write_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error) {
         int r;
 
         /* It would begin to keep out everybody else. */
@@ -98,6 +86,13 @@ int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, E
         if (r < 0)
                 return error_set_errno(error, r, "Cannot add to the pid filter of %s", instance->name);
         return 0;
+}
+
+int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error) {
+        if (instance->is_limited)
+                return error_set(error, ERROR_WRONG_STATE, "%s takes processes that were checked only",
+                                 instance->name);
+        return instance_write_tasks(instance, tasks, n_tasks, error);
 }
 
 static int add_process(pid_t pid, bool children, Error *error, TaskList *list) {
@@ -163,7 +158,7 @@ static int list_new_tasks(const Spec *spec, const TaskList *known, Error *error,
         return 0;
 }
 
-static int filter_nobody(Instance *instance, Error *error) {
+int instance_filter_nobody(Instance *instance, Error *error) {
         const pid_t nobody = PID_OF_NOBODY;
         int r;
 
@@ -180,13 +175,15 @@ int instance_configure_processes(Instance *instance, const Spec *spec, Error *er
         CLEANUP(task_list_clear) TaskList known = { 0 };
         int r;
 
+        if (instance->is_limited)
+                return instance_configure_own(instance, spec, error);
         if (!spec_has_processes(spec))
                 return 0;
         /* Kernels without function tracers have no such file, and no need of it. */
         instance->has_function_processes =
                 spec_records_functions(spec) && tracefs_file_exists(instance->tracefs, "set_ftrace_pid");
         if (spec->n_pids + spec->pidfds.n_fds == 0) {
-                r = filter_nobody(instance, error);
+                r = instance_filter_nobody(instance, error);
                 if (r < 0)
                         return r;
         }

@@ -106,6 +106,7 @@ int instance_create(const char *name, Error *error, Instance **ret) {
         if (!instance)
                 return error_set_errno(error, -ENOMEM, "Cannot make an instance");
         instance->tracing_on_fd = -1;
+        (void) pthread_mutex_init(&instance->mutex, NULL);
         if (asprintf(&instance->name, INSTANCE_PREFIX "%s", name) < 0) {
                 free(instance);
                 return error_set_errno(error, -ENOMEM, "Cannot make an instance");
@@ -144,6 +145,10 @@ void instance_free(Instance *instance) {
         if (!instance)
                 return;
         closep(&instance->tracing_on_fd);
+        for (size_t i = 0; i < instance->n_pidfds; i++)
+                (void) close(instance->pidfds[i]);
+        identity_clear(&instance->owner);
+        (void) pthread_mutex_destroy(&instance->mutex);
         if (instance->tracefs)
                 tracefs_instance_free(instance->tracefs);
         cpu_list_clear(&instance->cpus);
@@ -170,7 +175,7 @@ int instance_destroy(Instance *instance) {
         return r;
 }
 
-int instance_set_tracing(Instance *instance, bool on, Error *error) {
+static int switch_tracing(Instance *instance, bool on, Error *error) {
         int r;
 
         r = on ? tracefs_trace_on_fd(instance->tracing_on_fd) : tracefs_trace_off_fd(instance->tracing_on_fd);
@@ -180,11 +185,46 @@ int instance_set_tracing(Instance *instance, bool on, Error *error) {
         return 0;
 }
 
+int instance_set_tracing(Instance *instance, bool on, Error *error) {
+        int r;
+
+        (void) pthread_mutex_lock(&instance->mutex);
+        instance->tracing_wanted = on;
+        r = instance->paused ? 0 : switch_tracing(instance, on, error);
+        (void) pthread_mutex_unlock(&instance->mutex);
+        return r;
+}
+
+int instance_pause(Instance *instance, Error *error) {
+        int r;
+
+        (void) pthread_mutex_lock(&instance->mutex);
+        r = switch_tracing(instance, false, error);
+        instance->paused = r >= 0;
+        (void) pthread_mutex_unlock(&instance->mutex);
+        return r;
+}
+
+int instance_resume(Instance *instance, bool on, Error *error) {
+        int r = 0;
+
+        (void) pthread_mutex_lock(&instance->mutex);
+        instance->paused = false;
+        if (on && instance->tracing_wanted)
+                r = switch_tracing(instance, true, error);
+        (void) pthread_mutex_unlock(&instance->mutex);
+        return r;
+}
+
 bool instance_is_tracing(Instance *instance) {
+        bool paused;
         char state;
 
+        (void) pthread_mutex_lock(&instance->mutex);
+        paused = instance->paused && instance->tracing_wanted;
+        (void) pthread_mutex_unlock(&instance->mutex);
         /* Removed with a lazy unmount of tracefs or the like, the file is still readable or gives ENODEV. */
-        return pread(instance->tracing_on_fd, &state, 1, 0) == 1 && state == '1';
+        return paused || (pread(instance->tracing_on_fd, &state, 1, 0) == 1 && state == '1');
 }
 
 const char *instance_name(const Instance *instance) {

@@ -9,7 +9,8 @@
  * opened; instance_set_tracing(); and at the end, when all its files are closed, instance_destroy().
  * instance_free() without that leaves it in the kernel (for a restart).
  *
- * Threads: one at a time, but for instance_add_tasks(), which may be called while a pump reads.
+ * Threads: one at a time, but for instance_add_tasks(), instance_add_own_process() and instance_is_limited(), which
+ * may be called while a pump reads.
  */
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include "core/buffer-stats.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/identity.h"
 #include "core/spec.h"
 
 #define INSTANCE_PREFIX "ktraced-"
@@ -44,6 +46,16 @@ int instance_configure(Instance *instance, const Spec *spec, const EventSelectio
 /* Adds to the pid filter (35 ms, whatever the number). ERROR_WRONG_STATE for an instance that was configured
  * without processes, which traces all. */
 int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error);
+
+/* Limits the instance to processes of `owner`, which is copied; before instance_configure(). From then on only what
+ * own_process_list_tasks() passes comes into the pid filter, by pidfds, and what these fork. ERROR_NOT_SUPPORTED. */
+int instance_limit_to(Instance *instance, const Identity *owner, Error *error);
+bool instance_is_limited(const Instance *instance);
+/* For an instance that is limited: adds the threads of a process. Tracing is off meanwhile, some 40 ms, and stays off
+ * after a failure by which somebody else's task may have come into the filter. */
+int instance_add_own_process(Instance *instance, int pidfd, Error *error);
+/* Names of tasks, of nobody but the owner, in the form of saved_cmdlines. */
+int instance_read_own_names(Instance *instance, char **ret);
 
 int instance_set_tracing(Instance *instance, bool on, Error *error);
 /* False also when another tool has switched it off or removed the instance. */

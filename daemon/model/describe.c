@@ -56,7 +56,7 @@ int session_describe(const Session *session, char **ret) {
         add_string(object, "state", session_state_to_string(session->state));
         add_string(object, "reason", session->reason);
         add_string(object, "mode", spec_is_ring(session->spec) ? "ring" : "stream");
-        add_string(object, "scope", "system");
+        add_string(object, "scope", spec_scope(session->spec));
         add_number(object, "created", session->created);
         add_number(object, "started", session->started);
         add_number(object, "stopped", session->stopped);
@@ -73,6 +73,14 @@ int session_describe(const Session *session, char **ret) {
         return to_text(object, ret);
 }
 
+static struct json_object *describe_strings(char *const *strings) {
+        struct json_object *array = json_object_new_array();
+
+        for (; strings && *strings; strings++)
+                json_object_array_add(array, json_object_new_string(*strings));
+        return array;
+}
+
 static struct json_object *describe_settings(const Settings *settings) {
         struct json_object *object = json_object_new_object();
 
@@ -84,6 +92,9 @@ static struct json_object *describe_settings(const Settings *settings) {
         add_number(object, "authorization_timeout", settings->authorization_timeout);
         add_number(object, "authorizations_max", settings->authorizations_max);
         add_number(object, "authorizations_per_user_max", settings->authorizations_per_user_max);
+        add_number(object, "self_buffer_size", settings->self_buffer_size);
+        add_number(object, "self_buffer_size_max", settings->self_buffer_size_max);
+        json_object_object_add(object, "safe_events", describe_strings(settings->safe_events));
         add_string(object, "clock", settings->clock);
         return object;
 }

@@ -5,7 +5,11 @@
 #include <unistd.h>
 
 #include "capture/output-file.h"
+#include "core/parse.h"
+#include "core/safe-events.h"
+#include "core/strv.h"
 #include "kernel/catalog.h"
+#include "kernel/own-process.h"
 #include "kernel/tracing-dir.h"
 #include "model/manager.h"
 
@@ -14,6 +18,7 @@ void resolved_spec_free(ResolvedSpec *resolved) {
                 return;
         spec_free(resolved->spec);
         event_selection_clear(&resolved->selection);
+        identity_clear(&resolved->owner);
         free(resolved);
 }
 
@@ -22,6 +27,7 @@ typedef struct ResolveJob {
         int r;
         Error error;
         ResolvedSpec *resolved;
+        char **safe_events; /* the administrator's */
         ModelDone done;
         void *userdata;
 } ResolveJob;
@@ -30,8 +36,24 @@ static void resolve_job_free(MailboxItem *item) {
         ResolveJob *job = (ResolveJob *) item;
 
         resolved_spec_free(job->resolved);
+        strv_free(job->safe_events);
         error_clear(&job->error);
         free(job);
+}
+
+static int resolve_self(ResolveJob *job) {
+        const Spec *spec = job->resolved->spec;
+        int r = own_process_check_namespace(&job->error);
+
+        if (r >= 0)
+                r = safe_events_restrict(&job->resolved->selection, job->safe_events, &job->error);
+        for (size_t i = 0; r >= 0 && i < spec->pidfds.n_fds; i++) {
+                CLEANUP_FREE pid_t *tasks = NULL;
+                size_t n_tasks;
+
+                r = own_process_list_tasks(spec->pidfds.fds[i], &job->resolved->owner, &job->error, &tasks, &n_tasks);
+        }
+        return r;
 }
 
 static void resolve_run(Job *base) {
@@ -40,6 +62,8 @@ static void resolve_run(Job *base) {
         job->r = tracing_dir_ensure(&job->error);
         if (job->r >= 0)
                 job->r = catalog_resolve(job->resolved->spec, &job->error, &job->resolved->selection);
+        if (job->r >= 0 && spec_is_self(job->resolved->spec))
+                job->r = resolve_self(job);
 }
 
 static void resolve_done(Job *base) {
@@ -52,6 +76,8 @@ static void resolve_done(Job *base) {
 static int fill_defaults(const Settings *settings, Spec *spec) {
         if (spec->ring_size > 0)
                 spec->buffer_size = spec->ring_size / (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
+        if (spec->buffer_size == 0 && spec_is_self(spec))
+                spec->buffer_size = settings->self_buffer_size;
         if (spec->buffer_size == 0)
                 spec->buffer_size = settings->buffer_size;
         if (spec->segment_size == 0)
@@ -61,6 +87,20 @@ static int fill_defaults(const Settings *settings, Spec *spec) {
                 if (!spec->clock)
                         return -ENOMEM;
         }
+        return 0;
+}
+
+/* What needs no authentication may not take all of what there is; and the kernel's filter follows forks always. */
+static int complete_self(const Settings *settings, Spec *spec, Error *error) {
+        char asked[16], limit[16];
+
+        if (spec->buffer_size > settings->self_buffer_size_max)
+                return error_set(error, ERROR_QUOTA_EXCEEDED,
+                                 "buffer_size: %s for each CPU; self_buffer_size_max allows %s in scope \"self\"",
+                                 format_size(spec->buffer_size, asked, sizeof(asked)),
+                                 format_size(settings->self_buffer_size_max, limit, sizeof(limit)));
+        spec->children = true;
+        spec->given |= UINT64_C(1) << SPEC_CHILDREN;
         return 0;
 }
 
@@ -82,12 +122,14 @@ static int complete(Manager *manager, Spec **spec, Error *error) {
         int r = spec_validate(*spec, error);
         if (r >= 0 && (*spec)->output >= 0)
                 r = output_file_check((*spec)->output, error);
+        if (r >= 0 && spec_is_self(*spec))
+                r = complete_self(&manager->settings, *spec, error);
         if (r >= 0)
                 r = fill_defaults(&manager->settings, *spec);
         return r;
 }
 
-void manager_resolve(Manager *manager, Spec *taken_spec, ModelDone done, void *userdata) {
+void manager_resolve(Manager *manager, Spec *taken_spec, const Identity *owner, ModelDone done, void *userdata) {
         CLEANUP(spec_freep) Spec *spec = taken_spec;
         CLEANUP(error_clear) Error error = ERROR_INIT;
 
@@ -101,9 +143,11 @@ void manager_resolve(Manager *manager, Spec *taken_spec, ModelDone done, void *u
 
         ResolveJob *job = calloc(1, sizeof(*job));
         ResolvedSpec *resolved = calloc(1, sizeof(*resolved));
-        if (!job || !resolved) {
+        CLEANUP(strv_freep) char **safe_events = NULL;
+        if (!job || !resolved || identity_copy(owner, &resolved->owner) < 0 ||
+            strv_copy(manager->settings.safe_events, &safe_events) < 0) {
                 free(job);
-                free(resolved);
+                resolved_spec_free(resolved);
                 done(-ENOMEM, &(Error){ .code = ERROR_NO_MEMORY }, NULL, userdata);
                 return;
         }
@@ -111,6 +155,7 @@ void manager_resolve(Manager *manager, Spec *taken_spec, ModelDone done, void *u
         *job = (ResolveJob){
                 .job = { .item = { .free = resolve_job_free }, .run = resolve_run, .done = resolve_done },
                 .resolved = resolved,
+                .safe_events = STEAL_PTR(safe_events),
                 .done = done,
                 .userdata = userdata,
         };

@@ -163,9 +163,10 @@ static int make_id(char ret[static 17]) {
         return 0;
 }
 
-int manager_create_session(Manager *manager, const char *name, uid_t owner, const char *client, ResolvedSpec *taken,
-                           Error *error, Session **ret) {
+int manager_create_session(Manager *manager, const char *name, const char *client, ResolvedSpec *taken, Error *error,
+                           Session **ret) {
         CLEANUP(resolved_spec_freep) ResolvedSpec *resolved = taken;
+        uid_t owner = resolved->owner.uid;
         char id[17];
 
         if (manager->shutting_down)
@@ -204,6 +205,8 @@ int manager_create_session(Manager *manager, const char *name, uid_t owner, cons
         session->spec = STEAL_PTR(resolved->spec);
         session->selection = resolved->selection;
         resolved->selection = (EventSelection){};
+        session->identity = resolved->owner;
+        resolved->owner = (Identity){};
         LIST_INSERT_HEAD(&manager->sessions, session, sessions);
         *ret = session;
         if (manager->observer->session_new)

@@ -96,19 +96,21 @@ void manager_shutdown(Manager *manager, ModelDone done, void *userdata);
 typedef struct ResolvedSpec {
         Spec *spec;
         EventSelection selection;
+        Identity owner; /* whose session it is to be */
 } ResolvedSpec;
 void resolved_spec_free(ResolvedSpec *resolved);
 DEFINE_POINTER_CLEANUP(ResolvedSpec, resolved_spec_free);
 
-/* Changes nothing. Takes `spec` over. Result: ResolvedSpec *, the callee may take it with STEAL_PTR on the
+/* Changes nothing. Takes `spec` over; `owner` is copied. Of scope "self" the processes are checked now, and again
+ * when the session starts. Result: ResolvedSpec *, the callee may take it with STEAL_PTR on the
  * ResolvedSpec ** that is passed. */
-void manager_resolve(Manager *manager, Spec *spec, ModelDone done, void *userdata);
+void manager_resolve(Manager *manager, Spec *spec, const Identity *owner, ModelDone done, void *userdata);
 
 /* `name`: NULL or "" makes one. `client` may be NULL. Takes `taken` over, also on failure: what it selects is what
  * the session will record, whatever comes into the kernel later. Checks quotas and that the name is free again.
  * ERROR_SESSION_EXISTS, ERROR_QUOTA_EXCEEDED. */
-int manager_create_session(Manager *manager, const char *name, uid_t owner, const char *client, ResolvedSpec *taken,
-                           Error *error, Session **ret);
+int manager_create_session(Manager *manager, const char *name, const char *client, ResolvedSpec *taken, Error *error,
+                           Session **ret);
 
 /* By id, or by name among the sessions of `uid`, or by a name that only one session has. */
 int manager_find_session(Manager *manager, const char *id_or_name, uid_t uid, Error *error, Session **ret);

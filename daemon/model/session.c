@@ -126,6 +126,7 @@ void session_free(Session *session) {
         closep(&session->run_dir_fd);
         error_clear(&session->run_error);
         event_selection_clear(&session->selection);
+        identity_clear(&session->identity);
         spec_free(session->spec);
         free(session->losses);
         free(session->end_reason);
@@ -276,6 +277,10 @@ static void add_run(Job *base) {
         size_t n_tasks = 0;
         pid_t pid;
 
+        if (instance_is_limited(job->instance)) {
+                job->r = instance_add_own_process(job->instance, job->pidfd, &job->error);
+                return;
+        }
         job->r = process_from_pidfd(job->pidfd, &job->error, &pid);
         if (job->r >= 0)
                 job->r = process_list_tasks(pid, job->children, &job->error, &tasks, &n_tasks);

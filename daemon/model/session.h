@@ -15,6 +15,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/event.h"
+#include "core/identity.h"
 #include "core/metadata.h"
 #include "core/session-state.h"
 #include "core/spec.h"
@@ -29,6 +30,7 @@ struct Session {
         char *id;   /* 16 hexadecimal digits; also names the kernel instance when it is the source's first */
         char *name; /* unique among the sessions of one owner */
         uid_t owner;
+        Identity identity;        /* of the owner when the session was made */
         char *client;             /* who made it, as the bus layer calls it; for attached sessions */
         EventSelection selection; /* what the spec meant when it was authorized */
         Spec *spec;               /* merged with its profile and validated */

@@ -45,6 +45,7 @@ typedef struct SetupJob {
         Source *source;
         char *name;
         const EventSelection *selection; /* of the first sharer, which is not freed while it starts */
+        const Identity *owner;           /* the same */
         Spec *spec;
         int r;
         Error error;
@@ -67,17 +68,20 @@ static void setup_job_free(MailboxItem *item) {
 }
 
 static int make_pump(SetupJob *job) {
-        CLEANUP(strv_freep) char **systems = NULL;
+        CLEANUP(strv_freep) char **systems = NULL, **events = NULL;
         int r = strv_copy(job->selection->systems, &systems);
 
         if (r >= 0 && job->probes)
                 r = strv_append(&systems, probe_set_group(job->probes));
+        if (r >= 0 && instance_is_limited(job->instance))
+                r = event_selection_names(job->selection, &events);
         if (r < 0)
                 return error_set_errno(&job->error, r, "Cannot set up the pump");
         return pump_new(
                 &(PumpConfig){
                         .instance = job->instance,
                         .systems = systems,
+                        .events = events,
                         .symbols = spec_needs_symbols(job->spec),
                         .ring = spec_is_ring(job->spec),
                 },
@@ -88,6 +92,8 @@ static void setup_run(Job *base) {
         SetupJob *job = (SetupJob *) base;
 
         job->r = instance_create(job->name, &job->error, &job->instance);
+        if (job->r >= 0 && spec_is_self(job->spec))
+                job->r = instance_limit_to(job->instance, job->owner, &job->error);
         if (job->r >= 0)
                 job->r = probe_set_new(job->name, job->spec, &job->error, &job->probes);
         if (job->r >= 0)
@@ -345,6 +351,7 @@ int source_new(Manager *manager, Session *session, char *key, Error *error, Sour
                         .source = source,
                         .name = strdup(session->id),
                         .selection = &session->selection,
+                        .owner = &session->identity,
                 };
         if (!job || !job->name || !source->name || spec_copy(session->spec, &job->spec) < 0) {
                 if (job)

@@ -55,12 +55,18 @@ def wait_until(condition, what, timeout=10.0, interval=0.01):
 
 @contextlib.contextmanager
 def effective_user(uid):
-    """Runs the body with the effective uid, so that sockets connected in it carry that uid."""
+    """Runs the body with the effective uid and the group of the same number, so that sockets connected in it carry
+    these."""
+    groups = os.getgroups()
+    os.setgroups([] if uid else groups)
+    os.setegid(uid)
     os.seteuid(uid)
     try:
         yield
     finally:
         os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
 
 
 LAX_POLICY = '<policy context="mandatory"><allow send_destination="org.ktraced1"/></policy>'
