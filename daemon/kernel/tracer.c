@@ -3,12 +3,14 @@
 #include "kernel/tracer.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <tracefs.h>
 
 #include "core/strv.h"
 #include "core/suggestion.h"
+#include "core/tracer-kind.h"
 #include "kernel/features.h"
 #include "kernel/instance-private.h"
 #include "kernel/kernel-text.h"
@@ -242,6 +244,21 @@ static int start_function(Instance *instance, const Spec *spec, Error *error) {
         return r < 0 ? r : restored;
 }
 
+/* At each new maximum a latency tracer swaps the buffer for another, which it keeps and shows as text only, and what
+ * we had not read goes with it. A maximum that no latency exceeds makes it record one after the other instead. The
+ * tracer begins with 0 (__wakeup_tracer_init() and others, 5.15 to 6.18), hence after its start; tracing is still
+ * off. */
+static int keep_buffer(Instance *instance, Error *error) {
+        char text[32];
+
+        /* In microseconds, of which the kernel makes nanoseconds in an unsigned long. */
+        (void) snprintf(text, sizeof(text), "%lu", ULONG_MAX / 1000);
+        if (tracefs_instance_file_write(instance->tracefs, "tracing_max_latency", text) < 0)
+                return error_set_errno(error, -errno, "Cannot keep the tracer from swapping the buffer of %s",
+                                       instance->name);
+        return 0;
+}
+
 int tracer_configure(Instance *instance, const Spec *spec, Error *error) {
         bool fits = false;
         int r;
@@ -254,6 +271,10 @@ int tracer_configure(Instance *instance, const Spec *spec, Error *error) {
         if (!fits)
                 return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
                                  "tracer: %s cannot run in a trace instance of this kernel", spec->tracer);
-        return strcmp(spec->tracer, "function") == 0 ? start_function(instance, spec, error)
-                                                     : start(instance, spec, error);
+        if (strcmp(spec->tracer, "function") == 0)
+                return start_function(instance, spec, error);
+        r = start(instance, spec, error);
+        if (r >= 0 && tracer_kind(spec->tracer) == TRACER_LATENCY)
+                r = keep_buffer(instance, error);
+        return r;
 }
