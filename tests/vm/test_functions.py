@@ -11,19 +11,14 @@ import pytest
 import image
 import tracing_state
 from logins import run_as_user
+from recording import TRACING, parse, read, record, refused
 
 pytestmark = pytest.mark.seconds(900)
 
-TRACING = "/sys/kernel/tracing"
 RULES = "/etc/polkit-1/rules.d/10-functions.rules"
 WRITES = 500
 # A program whose calls of vfs_write are counted by itself.
 WRITER = f"dd if=/dev/zero of=/root/written bs=1 count={WRITES} status=none"
-EVENT = re.compile(r"^ *(?P<comm>.+)-(?P<pid>\d+) +\[(?P<cpu>\d+)\] +[\d.]+: (?P<name>\w+): *(?P<text>.*)$")
-
-Event = collections.namedtuple("Event", "comm pid name text stack")
-
-
 @pytest.fixture(scope="module")
 def started(guest):
     guest.run("systemctl start ktraced.service || { journalctl -b -u ktraced.service; exit 1; }", check=True)
@@ -45,42 +40,6 @@ def nothing_left(request, before, started):
     assert tracing_state.differences(before, tracing_state.read_guest(started)) == []
     assert started.run(f"cat {TRACING}/enabled_functions", check=True).stdout == "", "functions are still patched"
     assert started.run(f"ls {TRACING}/instances", check=True).stdout == ""
-
-
-def parse(text):
-    """The events of a report, each with the lines of its stack."""
-    found = []
-    for line in text.splitlines():
-        match = EVENT.match(line)
-        if match:
-            found.append(Event(match["comm"], int(match["pid"]), match["name"], match["text"].strip(), []))
-        elif line.startswith("=>"):
-            found[-1].stack.append(line.split()[1])
-    return found
-
-
-def read(guest, path):
-    """The events of a file, after seeing that trace-cmd finds it valid and prints the same lines."""
-    guest.run(["trace-cmd", "dump", "--validate", "-i", path], check=True)
-    ours = guest.run(["ktracectl", "--no-pager", "report", path], check=True).stdout.splitlines()
-    theirs = guest.run(["trace-cmd", "report", "-i", path], check=True).stdout.splitlines()
-    assert theirs[0].startswith("cpus=")
-    assert [line.rstrip() for line in ours] == [line.rstrip() for line in theirs[1:]]
-    return parse("\n".join(ours))
-
-
-def record(guest, options, program=WRITER):
-    path = "/root/functions.dat"
-    done = guest.run(f"rm -f {path}; ktracectl record -q {options} -o {path} -- {program}")
-    assert done.status == 0, done.output
-    return read(guest, path)
-
-
-def refused(guest, options):
-    done = guest.run(f"ktracectl record -q {options} -o /root/none.dat -- true")
-    assert done.status == 1, done.output
-    assert guest.run(f"ls {TRACING}/instances", check=True).stdout == ""
-    return done.output
 
 
 def functions(events):
@@ -113,7 +72,7 @@ def test_functions_are_listed_as_the_kernel_has_them(started):
 
 
 def test_glob_and_notrace(started):
-    found = functions(record(started, "-p function -l 'vfs_w*' -l ksys_write -n vfs_writev -F"))
+    found = functions(record(started, "-p function -l 'vfs_w*' -l ksys_write -n vfs_writev -F", WRITER))
     assert found["vfs_write"] == found["ksys_write"] == WRITES
     assert set(found) <= {"ksys_write", *listed(started, "vfs_w*")} - {"vfs_writev"}
 
@@ -162,7 +121,7 @@ def test_a_process_that_is_added(started):
 
 
 def test_stacks_of_functions(started):
-    events = record(started, "-p function -l vfs_write --func-stack -F")
+    events = record(started, "-p function -l vfs_write --func-stack -F", WRITER)
     calls = [event for event in events if event.name == "function"]
     stacks = [event for event in events if event.name == "kernel_stack"]
     assert len(calls) == len(stacks) == WRITES
@@ -189,7 +148,7 @@ def test_sessions_side_by_side(started):
 
 
 def test_functions_and_events_in_one_session(started):
-    events = record(started, "-p function -l vfs_write -e syscalls:sys_enter_write -F")
+    events = record(started, "-p function -l vfs_write -e syscalls:sys_enter_write -F", WRITER)
     counts = collections.Counter(event.name for event in events if event.comm == "dd")
     assert counts["function"] == counts["sys_enter_write"] == WRITES
 
@@ -230,7 +189,7 @@ def test_refusals(started, options, words):
 def test_names_are_there_though_the_service_has_no_capability(started):
     pid = started.run("systemctl show --value --property MainPID ktraced.service", check=True).stdout.strip()
     assert re.search(r"^CapEff:\s*0+$", started.run(f"cat /proc/{pid}/status", check=True).stdout, re.MULTILINE)
-    events = record(started, "-p function -l vfs_write --func-stack -F")
+    events = record(started, "-p function -l vfs_write --func-stack -F", WRITER)
     assert not [event for event in events if event.name == "function" and not re.fullmatch(r"[a-z_]\w*", event.text)]
 
 

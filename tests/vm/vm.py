@@ -33,6 +33,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import image  # noqa: E402
+import rt  # noqa: E402
 
 AGENT = pathlib.Path(__file__).with_name("agent.py")
 # A boot takes some 20 s on an idle machine, minutes on a loaded one. One that hangs does so before the agent runs: it
@@ -86,7 +87,7 @@ def payload_tar(path, tree):
 class Guest:
     """A running guest, from the constructor, which returns when it has booted, to close().
 
-    kernel: a name in image.KERNELS. tree: a folder to unpack over the root. disk: from new_disk(); without one, what
+    kernel: a name in image.KERNELS, or rt.KERNEL. tree: a folder to unpack over the root. disk: from new_disk(); without one, what
     the guest writes is gone with it. `boot_seconds` is the time it took, `state` systemd's word for the result."""
 
     def __init__(self, kernel, tree=None, disk=None, cpus=2, memory=2048, log=None):
@@ -114,6 +115,12 @@ class Guest:
     def __exit__(self, *_):
         self.close()
 
+    def _kernel(self):
+        if self.kernel != rt.KERNEL:
+            return ["-kernel", str(self.image / f"vmlinux-{self.kernel}")]
+        folder = rt.rt_folder()
+        return ["-kernel", str(folder / "vmlinux"), "-initrd", str(folder / "initrd")]
+
     def _command(self, disk, port):
         accelerator = os.environ.get("KTRACED_VM_ACCEL", "tcg,thread=multi")
         root = f"file={disk},snapshot=off" if disk else f"file={self.image / 'root.img'},snapshot=on"
@@ -124,7 +131,7 @@ class Guest:
             os.environ.get("KTRACED_VM_QEMU", "qemu-system-x86_64"),
             "-accel", accelerator, "-cpu", "max,-svm", "-machine", "q35", "-smp", str(self.cpus), "-m", str(self.memory),
             "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot",
-            "-kernel", str(self.image / f"vmlinux-{self.kernel}"),
+            *self._kernel(),
             "-append", "root=/dev/nvme0n1 rw console=ttyS0 tsc=reliable panic=-1 systemd.log_target=journal",
             "-drive", f"if=none,id=root,format=raw,{root}", "-device", "nvme,drive=root,serial=root",
             "-drive", f"if=none,id=payload,format=raw,readonly=on,file={self.folder / 'payload.tar'}",
@@ -287,7 +294,7 @@ def main():
     parser = argparse.ArgumentParser(description="runs a command in a guest")
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("run", help="boot a guest, run a command in it as root, exit with its status")
-    one.add_argument("--kernel", choices=image.KERNELS, required=True)
+    one.add_argument("--kernel", choices=[*image.KERNELS, rt.KERNEL], required=True)
     one.add_argument("--payload", metavar="DIR", help="tree to unpack over the guest's root")
     one.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="for the command (300)")
     one.add_argument("--get", action="append", default=[], metavar="PATH", help="copy a file out, to this folder")
