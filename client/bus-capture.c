@@ -47,6 +47,17 @@ int bus_capture_open(BusClient *client, const char *path, uint32_t segment, Erro
         return 0;
 }
 
+int bus_capture_pin(BusClient *client, const char *path, bool pinned, Error *error) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        r = bus_client_new_call(client, path, KTRACED_CAPTURE_INTERFACE, "Pin", error, &call);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(call, "b", (int) pinned);
+        return r < 0 ? bus_client_message_error(r, error) : bus_client_call(client, call, CALL_MAY_ASK, error, NULL);
+}
+
 int bus_capture_delete(BusClient *client, const char *path, Error *error) {
         return bus_client_call_simple(client, path, KTRACED_CAPTURE_INTERFACE, "Delete", NULL,
                                       CALL_MAY_ASK | CALL_MAY_LAST, 0, error, NULL);

@@ -23,6 +23,7 @@ void capture_status_clear(CaptureStatus *status);
 int bus_capture_describe(BusClient *client, const char *path, Error *error, char **ret_json);
 /* Segment 0: the newest. *ret_fd is open for reading, the caller's to close. */
 int bus_capture_open(BusClient *client, const char *path, uint32_t segment, Error *error, int *ret_fd);
+int bus_capture_pin(BusClient *client, const char *path, bool pinned, Error *error);
 int bus_capture_delete(BusClient *client, const char *path, Error *error);
 
 /* `ret` may hold an earlier status, which is then freed. */

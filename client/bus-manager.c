@@ -185,3 +185,32 @@ int bus_manager_describe(BusClient *client, Error *error, char **ret_json) {
 int bus_manager_reload(BusClient *client, Error *error) {
         return call_manager(client, "Reload", NULL, CALL_MAY_ASK, 0, error, NULL);
 }
+
+static int append_limit(sd_bus_message *call, const char *key, uint64_t value) {
+        return value > 0 ? sd_bus_message_append(call, "{sv}", key, "t", value) : 0;
+}
+
+int bus_manager_vacuum(BusClient *client, const RetentionLimits *limits, Error *error, uint64_t *ret) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int r;
+
+        r = bus_client_new_call(client, KTRACED_OBJECT_PATH, KTRACED_MANAGER_INTERFACE, "Vacuum", error, &call);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+        if (r >= 0)
+                r = append_limit(call, "max_use", limits->max_use);
+        if (r >= 0)
+                r = append_limit(call, "max_files", limits->max_files);
+        if (r >= 0)
+                r = append_limit(call, "max_age", limits->max_age);
+        if (r >= 0)
+                r = sd_bus_message_close_container(call);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        r = bus_client_call(client, call, CALL_MAY_ASK | CALL_MAY_LAST, error, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "t", ret);
+        return r < 0 ? bus_client_message_error(r, error) : 0;
+}

@@ -9,6 +9,7 @@
 #include "client/bus-client.h"
 #include "client/bus-rows.h"
 #include "client/spec-args.h"
+#include "core/retention.h"
 
 int bus_manager_create_session(BusClient *client, const char *name, const SpecArgs *spec, Error *error,
                                char **ret_path);
@@ -29,3 +30,6 @@ int bus_manager_describe_profile(BusClient *client, const char *name, Error *err
 int bus_manager_capabilities(BusClient *client, Error *error, CapabilityRows *ret);
 int bus_manager_describe(BusClient *client, Error *error, char **ret_json);
 int bus_manager_reload(BusClient *client, Error *error);
+
+/* Limits of 0 are none. *ret: bytes of the captures that were deleted. */
+int bus_manager_vacuum(BusClient *client, const RetentionLimits *limits, Error *error, uint64_t *ret);

@@ -29,6 +29,8 @@ static const char help_text[] =
         "  capture open CAPTURE [-- COMMAND [ARGUMENT...]]\n"
         "                                  Write a segment to standard output, or run COMMAND on it\n"
         "  capture export CAPTURE TARGET   Copy the segments and metadata into a new directory\n"
+        "  capture pin|unpin CAPTURE...    Keep captures whatever room is needed, or no longer\n"
+        "  capture vacuum LIMIT...         Delete the oldest (--max-use, --max-age, --keep)\n"
         "  capture delete CAPTURE...       Delete captures\n"
         "  list [events [PATTERN]]         List events; tracers, profiles, options, clocks likewise\n"
         "  list functions [PATTERN]        List the functions of the kernel that can be traced\n"

@@ -145,6 +145,34 @@ static int delete_one(BusClient *client, const char *name, Error *error) {
         return r < 0 ? r : bus_capture_delete(client, path, error);
 }
 
+static int pin_one(BusClient *client, const char *name, Error *error) {
+        CLEANUP_FREE char *path = NULL;
+        int r;
+
+        r = bus_manager_get_capture(client, name, error, &path);
+        return r < 0 ? r : bus_capture_pin(client, path, true, error);
+}
+
+static int capture_pin(Globals *globals, int argc, char *argv[]) {
+        static const VerbEach each = { "pin capture", "capture pin CAPTURE...", .run = pin_one };
+
+        return verb_each(&each, globals, argc, argv);
+}
+
+static int unpin_one(BusClient *client, const char *name, Error *error) {
+        CLEANUP_FREE char *path = NULL;
+        int r;
+
+        r = bus_manager_get_capture(client, name, error, &path);
+        return r < 0 ? r : bus_capture_pin(client, path, false, error);
+}
+
+static int capture_unpin(Globals *globals, int argc, char *argv[]) {
+        static const VerbEach each = { "unpin capture", "capture unpin CAPTURE...", .run = unpin_one };
+
+        return verb_each(&each, globals, argc, argv);
+}
+
 static int capture_delete(Globals *globals, int argc, char *argv[]) {
         static const VerbEach each = { "delete capture", "capture delete CAPTURE...", .run = delete_one };
 
@@ -366,7 +394,8 @@ static int capture_export(Globals *globals, int argc, char *argv[]) {
 int verb_capture(Globals *globals, int argc, char *argv[]) {
         static const Verb verbs[] = {
                 { "list", capture_list },     { "show", capture_show },     { "open", capture_open },
-                { "export", capture_export }, { "delete", capture_delete },
+                { "export", capture_export }, { "pin", capture_pin },       { "unpin", capture_unpin },
+                { "vacuum", verb_vacuum },    { "delete", capture_delete },
         };
 
         return verb_dispatch(verbs, ELEMENTSOF(verbs), "capture verb", globals, argc, argv);

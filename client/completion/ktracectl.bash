@@ -165,7 +165,7 @@ _ktracectl() {
         session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
         session/list | session/create | session/run) ;;
         session/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
-        capture/) __ktracectl_reply "$cur" one <<<'list show open export delete' ;;
+        capture/) __ktracectl_reply "$cur" one <<<'list show open export pin unpin vacuum delete' ;;
         capture/list) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
         capture/export)
                 if [[ $prev == export || $prev == --segment=* ]]; then

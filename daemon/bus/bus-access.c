@@ -26,6 +26,7 @@ static const AccessRow access_table[] = {
         { KTRACED_MANAGER_INTERFACE, "DescribeProfile", ACCESS_ACTION, ACTION("query") },
         { KTRACED_MANAGER_INTERFACE, "Capabilities", ACCESS_ACTION, ACTION("query") },
         { KTRACED_MANAGER_INTERFACE, "Describe", ACCESS_ACTION, ACTION("query") },
+        { KTRACED_MANAGER_INTERFACE, "Vacuum", ACCESS_ACTION, ACTION("manage-captures") },
         { KTRACED_MANAGER_INTERFACE, "Reload", ACCESS_ACTION, ACTION("manage-daemon") },
 
         { KTRACED_SESSION_INTERFACE, "Start", ACCESS_OWNER, ACTION("manage-sessions") },
@@ -40,6 +41,7 @@ static const AccessRow access_table[] = {
 
         { KTRACED_CAPTURE_INTERFACE, "Describe", ACCESS_OWNER, ACTION("read-captures") },
         { KTRACED_CAPTURE_INTERFACE, "Open", ACCESS_OWNER, ACTION("read-captures") },
+        { KTRACED_CAPTURE_INTERFACE, "Pin", ACCESS_OWNER, ACTION("manage-captures") },
         { KTRACED_CAPTURE_INTERFACE, "Delete", ACCESS_OWNER, ACTION("manage-captures") },
 
         /* The only properties that can be set are those of org.freedesktop.LogControl1. */

@@ -25,6 +25,7 @@
 #include "bus/bus.h"
 #include "core/error.h"
 #include "core/metadata.h"
+#include "core/retention.h"
 #include "core/spec.h"
 #include "model/snapshot.h"
 
@@ -67,6 +68,8 @@ struct BusCall {
         int fd;
         CaptureFilter filter;
         SnapshotOptions snapshot;
+        RetentionLimits vacuum;
+        int flag;
 
         /* A failure that is reported once what it left behind is gone. */
         Error failure;

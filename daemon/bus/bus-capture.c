@@ -46,6 +46,17 @@ static void execute_open(BusCall *call) {
                 capture_open(capture, call->number, on_opened, call);
 }
 
+static int parse_pin(BusCall *call, Error *error) {
+        return sd_bus_message_read(call->message, "b", &call->flag);
+}
+
+static void execute_pin(BusCall *call) {
+        Capture *capture = bus_call_capture(call);
+
+        if (capture)
+                capture_set_pinned(capture, call->flag, bus_call_done, call);
+}
+
 static void execute_delete(BusCall *call) {
         Capture *capture = bus_call_capture(call);
 
@@ -78,6 +89,7 @@ static int get_segments(sd_bus *connection, const char *path, const char *interf
 static const BusMethod methods[] = {
         { "Describe", NULL, NULL, execute_describe },
         { "Open", parse_open, NULL, execute_open },
+        { "Pin", parse_pin, NULL, execute_pin },
         { "Delete", NULL, NULL, execute_delete },
         { .member = NULL },
 };
@@ -153,6 +165,8 @@ const sd_bus_vtable bus_capture_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", description), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Open", SD_BUS_ARGS("u", segment), SD_BUS_RESULT("h", file), on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Pin", SD_BUS_ARGS("b", pinned), SD_BUS_NO_RESULT, on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Delete", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
 

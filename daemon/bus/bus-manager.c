@@ -9,6 +9,7 @@
 #include "bus/bus-create.h"
 #include "bus/bus-path.h"
 #include "bus/bus-spec.h"
+#include "bus/bus-vacuum.h"
 #include "bus/notify.h"
 #include "config.h"
 #include "core/text.h"
@@ -481,6 +482,7 @@ static const BusMethod methods[] = {
         { "DescribeProfile", parse_text, NULL, execute_describe_profile },
         { "Capabilities", NULL, NULL, execute_capabilities },
         { "Describe", NULL, NULL, execute_describe },
+        { "Vacuum", bus_vacuum_parse, NULL, bus_vacuum_execute },
         { "Reload", NULL, NULL, execute_reload },
         { .member = NULL },
 };
@@ -534,6 +536,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Capabilities", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", capabilities), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", description), on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Vacuum", SD_BUS_ARGS("a{sv}", limits), SD_BUS_RESULT("t", bytes), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
 

@@ -41,6 +41,7 @@ static const Member members[] = {
         { "lost", MEMBER_NUMBER, offsetof(CaptureMetadata, lost) },
         { "buffer_size", MEMBER_NUMBER, offsetof(CaptureMetadata, buffer_size) },
         { "segments_dropped", MEMBER_NUMBER, offsetof(CaptureMetadata, segments_dropped) },
+        { "pinned", MEMBER_BOOLEAN, offsetof(CaptureMetadata, pinned) },
         { "external", MEMBER_BOOLEAN, offsetof(CaptureMetadata, external) },
 };
 

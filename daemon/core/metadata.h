@@ -59,6 +59,7 @@ typedef struct CaptureMetadata {
         SegmentInfo *segments;
         size_t n_segments;
         uint64_t segments_dropped; /* deleted because of the `segments` limit */
+        bool pinned;               /* stays until it is deleted by name */
         bool external;             /* written into the client's own file; no segments in the store */
 } CaptureMetadata;
 

@@ -44,6 +44,12 @@ static const SettingInfo setting_table[] = {
         { "self_buffer_size_max", SPEC_TYPE_SIZE, offsetof(Settings, self_buffer_size_max), 16ULL << 20,
           SPEC_BUFFER_SIZE_MIN, SPEC_BUFFER_SIZE_MAX },
         { "safe_events", SPEC_TYPE_STRINGS, offsetof(Settings, safe_events), 0, 0, 0 },
+        { "captures_max_use", SPEC_TYPE_SIZE, offsetof(Settings, captures_max_use), 4ULL << 30, 0, 1ULL << 60 },
+        { "captures_max_use_per_user", SPEC_TYPE_SIZE, offsetof(Settings, captures_max_use_per_user), 0, 0,
+          1ULL << 60 },
+        { "captures_keep_free", SPEC_TYPE_SIZE, offsetof(Settings, captures_keep_free), 1ULL << 30, 0, 1ULL << 60 },
+        { "captures_max_files", SPEC_TYPE_UNSIGNED, offsetof(Settings, captures_max_files), 0, 0, 1000000 },
+        { "captures_max_age", SPEC_TYPE_SPAN, offsetof(Settings, captures_max_age), 0, 0, SPEC_SPAN_MAX },
         { "clock", SPEC_TYPE_STRING, offsetof(Settings, clock), 0, 0, 0 },
 };
 

@@ -23,6 +23,12 @@ typedef struct Settings {
         uint64_t self_buffer_size_max; /* and the most that they may ask for */
         char *clock;                   /* default for a session */
         char **safe_events;            /* patterns, what scope "self" may record beside safe-events.h */
+        /* What the captures in the store may take; see retention.h. 0: no limit. */
+        uint64_t captures_max_use, captures_max_use_per_user; /* bytes */
+        uint64_t captures_keep_free;                          /* bytes, at most a tenth of the file system */
+        uint64_t captures_max_files;
+        uint64_t captures_max_age; /* usec */
+        char *clock;               /* default for a session */
 } Settings;
 
 int settings_init(Settings *settings); /* the defaults */

@@ -7,6 +7,7 @@
 #include "ktraced/clock.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
+#include "model/retention.h"
 
 static void tell_changed(Capture *capture) {
         Manager *manager = capture->manager;
@@ -106,6 +107,23 @@ static void write_metadata(Capture *capture) {
                 write_job_free(&job->job.item);
         else
                 worker_submit(capture->manager->store_worker, &job->job);
+}
+
+void capture_set_pinned(Capture *capture, bool pinned, ModelDone done, void *userdata) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r = 0;
+
+        if (capture->metadata->external)
+                r = error_set(&error, ERROR_WRONG_STATE, "Capture '%s' is in a file of its client's",
+                              capture->metadata->id);
+        else if (capture->metadata->pinned != pinned) {
+                capture->metadata->pinned = pinned;
+                /* While it is written, the pump writes the metadata, and the end of the run does it again. */
+                if (capture->metadata->state != CAPTURE_ACTIVE)
+                        write_metadata(capture);
+                tell_changed(capture);
+        }
+        done(r, &error, NULL, userdata);
 }
 
 /* Digests */
@@ -214,6 +232,7 @@ void capture_segment_closed(Capture *capture, const SegmentInfo *segment, uint64
                 drop_oldest(metadata);
         ask_digest(capture, segment->number);
         tell_changed(capture);
+        manager_enforce_retention(capture->manager);
 }
 
 void capture_cleared(Capture *capture) {
@@ -235,6 +254,7 @@ void capture_closed(Capture *capture, CaptureMetadata *metadata) {
         }
         old = capture->metadata;
         capture->metadata = metadata;
+        metadata->pinned = old->pinned;
         for (size_t i = 0; i < old->n_segments; i++) {
                 SegmentInfo *segment = find_segment(capture, old->segments[i].number);
 
@@ -254,6 +274,7 @@ void capture_closed(Capture *capture, CaptureMetadata *metadata) {
         if (capture->n_digests_pending == 0 && !metadata->external)
                 write_metadata(capture);
         tell_changed(capture);
+        manager_enforce_retention(capture->manager);
 }
 
 /* Reading and deleting */

@@ -17,6 +17,7 @@ struct Capture {
         Manager *manager;
         CaptureMetadata *metadata; /* brought up to date as reports arrive */
         unsigned n_digests_pending;
+        bool deleting; /* retention has asked for it */
 };
 
 /* JSON text of the metadata; the caller frees. */
@@ -25,6 +26,10 @@ int capture_describe(const Capture *capture, char **ret);
 /* Result: int *, a read-only descriptor, the callee's to take (steal_fd). Number 0 is the newest segment.
  * ERROR_NO_SUCH_SEGMENT. */
 void capture_open(Capture *capture, uint64_t segment, ModelDone done, void *userdata);
+
+/* One that is pinned goes only with capture_delete(). ERROR_WRONG_STATE for one in a file of its client's. Result:
+ * none. */
+void capture_set_pinned(Capture *capture, bool pinned, ModelDone done, void *userdata);
 
 /* ERROR_BUSY while it is being written. Result: none. */
 void capture_delete(Capture *capture, ModelDone done, void *userdata);

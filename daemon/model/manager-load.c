@@ -7,6 +7,7 @@
 #include "kernel/probe-set.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
+#include "model/retention.h"
 #include "model/text-file.h"
 
 typedef struct LoadJob {
@@ -120,6 +121,7 @@ static void load_done(Job *base) {
                 profiles_free(manager->profiles);
                 manager->profiles = STEAL_PTR(job->profiles);
                 take_captures(manager, job);
+                manager_enforce_retention(manager);
         }
         job->done(job->r, &job->error, NULL, job->userdata);
         load_job_free(&job->job.item);

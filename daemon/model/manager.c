@@ -10,6 +10,7 @@
 #include "ktraced/clock.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
+#include "model/retention.h"
 #include "model/session-run.h"
 #include "model/source.h"
 
@@ -76,6 +77,7 @@ void manager_free(Manager *manager) {
         worker_free(manager->kernel_worker);
         worker_free(manager->store_worker);
         worker_free(manager->digest_worker);
+        manager_free_vacuums(manager);
         while ((session = LIST_FIRST(&manager->sessions)))
                 session_free(session);
         while ((capture = LIST_FIRST(&manager->captures)))

@@ -67,7 +67,9 @@ struct Manager {
         struct SessionList sessions;
         struct CaptureList captures;
         struct SourceList sources;
+        struct VacuumList vacuums;
         uint64_t last_sink_id;
+        bool retention_pending; /* the file system is being looked at */
         bool shutting_down;
         ModelDone shutdown_done; /* NULL: nobody waits */
         void *shutdown_userdata;

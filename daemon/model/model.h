@@ -13,10 +13,12 @@ typedef struct Manager Manager;
 typedef struct Session Session;
 typedef struct Capture Capture;
 typedef struct Source Source;
+typedef struct Vacuum Vacuum;
 
 LIST_HEAD(SessionList, Session);
 LIST_HEAD(CaptureList, Capture);
 LIST_HEAD(SourceList, Source);
+LIST_HEAD(VacuumList, Vacuum);
 
 /* An operation that cannot finish at once calls this exactly once, on the event loop, possibly before the
  * function that began it returns. `r` is 0 or -errno with `error` filled. `result` is borrowed for the

@@ -8,7 +8,9 @@
 #include "kernel/process.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
+#include "model/marker.h"
 #include "model/session-run.h"
+#include "model/snapshot-list.h"
 #include "model/source.h"
 
 /* An operation on the session that is answered later. */
@@ -118,6 +120,8 @@ void session_free(Session *session) {
                 session->waiters = waiter->next;
                 free(waiter);
         }
+        session_close_markers(session);
+        snapshots_drop(session);
         if (session->source)
                 LIST_REMOVE(session, sharers);
         sd_event_source_disable_unref(session->duration_timer);

@@ -20,6 +20,9 @@ Snapshot *snapshot_find(Session *session, uint64_t sink_id);
 /* Frees it with the last report. */
 void snapshot_handle_report(Snapshot *snapshot, PumpReport *report);
 
+/* Frees all without an answer: at the end of the daemon. */
+void snapshots_drop(Session *session);
+
 /* Takes those that wait for their time now. */
 void snapshots_hurry(Session *session);
 /* Some have not got as far as the pump: it must not be told to stop yet. */

@@ -234,6 +234,15 @@ void snapshot_handle_report(Snapshot *snapshot, PumpReport *report) {
         }
 }
 
+void snapshots_drop(Session *session) {
+        Snapshot *snapshot;
+
+        while ((snapshot = LIST_FIRST(&session->snapshots))) {
+                LIST_REMOVE(snapshot, snapshots);
+                snapshot_free(snapshot);
+        }
+}
+
 void snapshots_hurry(Session *session) {
         Snapshot *snapshot, *next;
 

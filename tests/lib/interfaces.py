@@ -24,6 +24,7 @@ ARGUMENTS = {
     (MANAGER, "DescribeProfile"): lambda things: ("(s)", ("sched-latency",)),
     (MANAGER, "Capabilities"): lambda things: None,
     (MANAGER, "Describe"): lambda things: None,
+    (MANAGER, "Vacuum"): lambda things: ("(a{sv})", ({"max_files": GLib.Variant("t", 1000000)},)),
     (MANAGER, "Reload"): lambda things: None,
     (SESSION, "Start"): lambda things: None,
     (SESSION, "Stop"): lambda things: None,
@@ -36,6 +37,7 @@ ARGUMENTS = {
     (SESSION, "Describe"): lambda things: None,
     (CAPTURE, "Describe"): lambda things: None,
     (CAPTURE, "Open"): lambda things: ("(u)", (0,)),
+    (CAPTURE, "Pin"): lambda things: ("(b)", (True,)),
     (CAPTURE, "Delete"): lambda things: None,
 }
 
@@ -43,6 +45,7 @@ ARGUMENTS = {
 ACTIONS = {
     (MANAGER, "CreateSession"): "org.ktraced1.trace-system",
     (MANAGER, "StartSession"): "org.ktraced1.trace-system",
+    (MANAGER, "Vacuum"): "org.ktraced1.manage-captures",
     (MANAGER, "Reload"): "org.ktraced1.manage-daemon",
     (SESSION, "Start"): "org.ktraced1.manage-sessions",
     (SESSION, "Stop"): "org.ktraced1.manage-sessions",
@@ -55,6 +58,7 @@ ACTIONS = {
     (SESSION, "Describe"): "org.ktraced1.read-captures",
     (CAPTURE, "Describe"): "org.ktraced1.read-captures",
     (CAPTURE, "Open"): "org.ktraced1.read-captures",
+    (CAPTURE, "Pin"): "org.ktraced1.manage-captures",
     (CAPTURE, "Delete"): "org.ktraced1.manage-captures",
 }
 QUERY = "org.ktraced1.query"

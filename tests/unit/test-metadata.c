@@ -33,6 +33,7 @@ static CaptureMetadata *make(void) {
         metadata->lost = 7;
         metadata->buffer_size = 8;
         metadata->segments_dropped = 9;
+        metadata->pinned = true;
         metadata->external = true;
         assert_int_equal(metadata_set_loss(metadata, 3, 30), 0);
         assert_int_equal(metadata_set_loss(metadata, 1, 10), 0);
@@ -68,6 +69,7 @@ static void assert_equal(const CaptureMetadata *a, const CaptureMetadata *b) {
         assert_int_equal(a->lost, b->lost);
         assert_int_equal(a->buffer_size, b->buffer_size);
         assert_int_equal(a->segments_dropped, b->segments_dropped);
+        assert_int_equal(a->pinned, b->pinned);
         assert_int_equal(a->external, b->external);
         assert_int_equal(a->n_losses, b->n_losses);
         for (size_t i = 0; i < a->n_losses; i++) {
