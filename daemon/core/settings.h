@@ -28,7 +28,6 @@ typedef struct Settings {
         uint64_t captures_keep_free;                          /* bytes, at most a tenth of the file system */
         uint64_t captures_max_files;
         uint64_t captures_max_age; /* usec */
-        char *clock;               /* default for a session */
 } Settings;
 
 int settings_init(Settings *settings); /* the defaults */
