@@ -262,10 +262,14 @@ int spec_source_key(const Spec *spec, char **ret);
 
 /* What a caller must be allowed to do. */
 typedef enum SpecPower {
-        POWER_TRACE_SELF = 1 << 3, /* scope self; excludes all others */
         POWER_TRACE_SYSTEM = 1 << 0,
         POWER_TRACE_FUNCTIONS = 1 << 1, /* stack traces through options count as this */
         POWER_KERNEL_ADDRESSES = 1 << 2,
         POWER_DEFINE_PROBES = 1 << 3, /* their arguments can read any memory */
+        POWER_TRACE_SELF = 1 << 4,    /* scope self; excludes all others */
 } SpecPower;
+/* One bit twice, and one action would be asked for in place of another. */
+_Static_assert((POWER_TRACE_SYSTEM ^ POWER_TRACE_FUNCTIONS ^ POWER_KERNEL_ADDRESSES ^ POWER_DEFINE_PROBES ^
+                POWER_TRACE_SELF) == (1 << 5) - 1,
+               "each power needs a bit of its own");
 unsigned spec_powers(const Spec *spec);
