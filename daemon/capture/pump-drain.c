@@ -38,6 +38,29 @@ static void fail(Pump *pump, PumpSink *sink, int r) {
         pump_fail_sink(pump, sink, r, &error);
 }
 
+bool pump_may_deliver(Pump *pump) {
+        CLEANUP(error_clear) Error reason = ERROR_INIT;
+        PumpSink *sink;
+        int r;
+
+        if (!pump->guard || pump->guard_failed)
+                return !pump->guard_failed;
+        r = reuse_guard_check(pump->guard, &reason);
+        if (r >= 0)
+                return true;
+        pump->guard_failed = true;
+        (void) instance_set_tracing(pump->instance, false, NULL);
+        TAILQ_FOREACH(sink, &pump->sinks, sinks) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+
+                if (!sink->active)
+                        continue;
+                (void) error_set(&error, reason.code, "%s", error_text(&reason));
+                pump_fail_sink(pump, sink, r, &error);
+        }
+        return false;
+}
+
 /* What is in the pipe goes to all sinks: a copy (of references to the pages, by tee(2)) to each but the
  * last, which empties the pipe. */
 static void deliver(Pump *pump, size_t cpu_index, size_t size) {
@@ -120,6 +143,10 @@ size_t pump_drain(Pump *pump, size_t cpu_index) {
         n = splice(pump->raw_fds[cpu_index], NULL, pump->pipe[1], NULL, room, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
         if (n <= 0)
                 return 0;
+        if (!pump_may_deliver(pump)) {
+                empty_pipe(pump, pump->pipe[0]);
+                return (size_t) n;
+        }
         deliver(pump, cpu_index, (size_t) n);
         return (size_t) n;
 }
@@ -132,7 +159,8 @@ static bool read_page(Pump *pump, size_t cpu_index) {
         n = read(pump->raw_fds[cpu_index], pump->page, pump->page_size);
         if (n <= 0)
                 return false;
-        deliver_page(pump, cpu_index, (size_t) n);
+        if (pump_may_deliver(pump))
+                deliver_page(pump, cpu_index, (size_t) n);
         return true;
 }
 

@@ -15,6 +15,7 @@
 
 #include "capture/pump.h"
 #include "core/comm-map.h"
+#include "kernel/reuse-guard.h"
 
 typedef enum PumpCommandType {
         PUMP_COMMAND_ADD,
@@ -71,6 +72,8 @@ struct Pump {
         Error setup_error;
         uint64_t trace_id;
         TraceFormats *formats; /* NULL until the first sink needs them */
+        ReuseGuard *guard;     /* of an instance that is limited; else NULL */
+        bool guard_failed;     /* nothing is passed on any more */
         CommMap *comms;
         uint64_t comms_read, comms_interval; /* CLOCK_MONOTONIC, usec; 0: not read yet */
         size_t n_cpus, n_open;               /* CPUs; those whose descriptors are open */
@@ -109,6 +112,9 @@ size_t pump_drain(Pump *pump, size_t cpu_index);
 /* Everything that was recorded up to now, also pages that are not full. With no active sink it is thrown
  * away. */
 void pump_flush(Pump *pump);
+/* Whether what was read may be passed on. If not, all sinks fail, and tracing is switched off. To be asked at least
+ * every reuse_guard_interval(). */
+bool pump_may_deliver(Pump *pump);
 
 /* pump-account.c */
 int pump_read_stats(Pump *pump);

@@ -256,6 +256,15 @@ static int join(Pump *pump, PumpSink *sink, Error *error) {
                 if (r < 0)
                         return error_set_errno(error, r, "Failed to open a pipe");
         }
+        /* From when tracing is on, the guard must not be kept waiting. */
+        if (pump->guard) {
+                r = pump_collect_formats(pump, error);
+                if (r >= 0)
+                        r = pump->guard_failed ? error_set(error, ERROR_OUT_OF_SCOPE, "The recording was ended")
+                                               : reuse_guard_check(pump->guard, error);
+                if (r < 0)
+                        return r;
+        }
         pump_flush(pump);
         r = pump_read_stats(pump);
         if (r < 0)

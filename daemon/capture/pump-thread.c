@@ -121,6 +121,11 @@ static int setup(Pump *pump) {
         if (r < 0)
                 return r;
 
+        if (instance_is_limited(pump->instance)) {
+                r = reuse_guard_new(pump->instance, &pump->setup_error, &pump->guard);
+                if (r < 0)
+                        return r;
+        }
         for (size_t i = 0; i < pump->n_cpus; i++)
                 pump->fds[2 + i] = (struct pollfd){ .fd = pump->raw_fds[i], .events = POLLIN };
         return 0;
@@ -136,6 +141,7 @@ static void tear_down(Pump *pump) {
                 closep(&pump->pipe[i]);
                 closep(&pump->copy[i]);
         }
+        reuse_guard_free(pump->guard);
         free(pump->raw_fds);
         free(pump->stats_fds);
         free(pump->stats);
@@ -186,8 +192,10 @@ static int timeout_msec(const Pump *pump, const PumpLoop *loop, uint64_t now) {
 
         if (pump->n_active == 0)
                 return -1;
+        if (pump->guard && next > now + reuse_guard_interval(pump->guard))
+                next = now + reuse_guard_interval(pump->guard);
         if (!pump_closer_has_room(pump))
-                return (int) (CHECKPOINT_INTERVAL / 1000);
+                return (int) ((pump->guard ? reuse_guard_interval(pump->guard) : CHECKPOINT_INTERVAL) / 1000);
         if (loop->more || next <= now)
                 return 0;
         return (int) ((next - now + 999) / 1000);
@@ -213,6 +221,8 @@ static void run_once(Pump *pump, PumpLoop *loop) {
         (void) poll(pump->fds, 2 + (poll_cpus ? pump->n_cpus : 0), timeout_msec(pump, loop, now));
 
         take_messages(pump);
+        if (pump->n_active > 0)
+                (void) pump_may_deliver(pump);
         if (pump_closer_has_room(pump)) {
                 drain_round(pump, loop);
                 pump_rotate_old(pump);

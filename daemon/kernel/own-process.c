@@ -72,11 +72,12 @@ static int check_status(int dir_fd, const char *path, pid_t tid, const Identity 
                 return error_set_errno(error, r, "Cannot look at task %d", tid);
         if (status.state == 'X')
                 return error_set(error, ERROR_NO_SUCH_PROCESS, "There is no task %d", tid);
-        if (status.state == 'Z')
-                return 1;
         r = task_status_check(&status, tid, owner, error);
         if (r < 0)
                 return r;
+        /* Its memory is gone, and with it who may debug it. */
+        if (status.state == 'Z')
+                return 1;
         /* What is in there belongs to root when the owner may not debug the task (task_dump_owner(), fs/proc/base.c).
          */
         if (st.st_uid != owner->uid)

@@ -20,6 +20,6 @@ int own_process_check_namespace(Error *error);
  * process that its owner may not debug (undumpable). The caller frees *ret. */
 int own_process_list_tasks(int pidfd, const Identity *owner, Error *error, pid_t **ret, size_t *ret_n);
 
-/* The same for one task by its number, whose present holder is checked. 1 without a check for a zombie, which does
- * nothing any more and holds the number. ERROR_NO_SUCH_PROCESS: there is none. */
+/* The same for one task by its number, whose present holder is checked. 1 for a zombie, which does nothing
+ * any more and holds the number. ERROR_NO_SUCH_PROCESS: there is none. */
 int own_task_check(pid_t tid, const Identity *owner, Error *error);
