@@ -45,17 +45,21 @@ static int query_strings(BusClient *client, const char *member, const char *argu
         return r < 0 ? bus_client_message_error(r, error) : 0;
 }
 
-static int call_with_spec(BusClient *client, const char *member, const char *name, const SpecArgs *spec, Error *error,
-                          char **ret_path) {
+/* `name` NULL: a method without one. `type` of the result: 'o' or 's'. */
+static int call_with_spec(BusClient *client, const char *member, const char *name, const SpecArgs *spec, char type,
+                          Error *error, char **ret) {
         CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-        const char *path;
+        const char *text;
         char *copy;
         int r;
 
+        if (client->remote && spec->probes.paths)
+                return error_set(error, ERROR_NOT_SUPPORTED, "Files of this host cannot be probed on another");
         r = bus_client_new_call(client, KTRACED_OBJECT_PATH, KTRACED_MANAGER_INTERFACE, member, error, &call);
         if (r < 0)
                 return r;
-        r = sd_bus_message_append_basic(call, 's', name);
+        if (name)
+                r = sd_bus_message_append_basic(call, 's', name);
         if (r >= 0)
                 r = spec_args_append(spec, call);
         if (r < 0)
@@ -63,24 +67,28 @@ static int call_with_spec(BusClient *client, const char *member, const char *nam
         r = bus_client_call(client, call, CALL_MAY_ASK, error, &reply);
         if (r < 0)
                 return r;
-        r = sd_bus_message_read_basic(reply, 'o', &path);
+        r = sd_bus_message_read_basic(reply, type, &text);
         if (r < 0)
                 return bus_client_message_error(r, error);
-        copy = strdup(path);
+        copy = strdup(text);
         if (!copy)
                 return bus_client_message_error(-ENOMEM, error);
-        *ret_path = copy;
+        *ret = copy;
         return 0;
 }
 
 int bus_manager_create_session(BusClient *client, const char *name, const SpecArgs *spec, Error *error,
                                char **ret_path) {
-        return call_with_spec(client, "CreateSession", name, spec, error, ret_path);
+        return call_with_spec(client, "CreateSession", name, spec, 'o', error, ret_path);
 }
 
 int bus_manager_start_session(BusClient *client, const char *name, const SpecArgs *spec, Error *error,
                               char **ret_path) {
-        return call_with_spec(client, "StartSession", name, spec, error, ret_path);
+        return call_with_spec(client, "StartSession", name, spec, 'o', error, ret_path);
+}
+
+int bus_manager_try_probes(BusClient *client, const SpecArgs *spec, Error *error, char **ret_json) {
+        return call_with_spec(client, "TryProbes", NULL, spec, 's', error, ret_json);
 }
 
 int bus_manager_get_session(BusClient *client, const char *id_or_name, Error *error, char **ret_path) {

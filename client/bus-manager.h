@@ -15,6 +15,8 @@ int bus_manager_create_session(BusClient *client, const char *name, const SpecAr
                                char **ret_path);
 int bus_manager_start_session(BusClient *client, const char *name, const SpecArgs *spec, Error *error,
                               char **ret_path);
+/* `spec` has probes and nothing else. *ret_json: what their events look like. */
+int bus_manager_try_probes(BusClient *client, const SpecArgs *spec, Error *error, char **ret_json);
 int bus_manager_get_session(BusClient *client, const char *id_or_name, Error *error, char **ret_path);
 int bus_manager_list_sessions(BusClient *client, Error *error, SessionRows *ret);
 /* `session_id`: only that session's; NULL: all. */

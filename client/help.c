@@ -36,6 +36,8 @@ static const char help_text[] =
         "  list functions [PATTERN]        List the functions of the kernel that can be traced\n"
         "  list event EVENT                Show the fields of an event\n"
         "  list profile PROFILE            Show what a profile traces\n"
+        "  probe [list]                    List the probes of sessions\n"
+        "  probe try DEFINITION...         See whether the kernel takes probes, without keeping them\n"
         "  reload                          Have ktraced read its settings and profiles again\n"
         "\n"
         "What to trace (WHAT):\n"

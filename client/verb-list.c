@@ -7,6 +7,7 @@
 
 #include "client/bus-manager.h"
 #include "client/describe.h"
+#include "client/event-print.h"
 #include "client/json-print.h"
 #include "client/pager.h"
 #include "client/table.h"
@@ -180,58 +181,10 @@ static int list_profiles(Globals *globals, int argc, char *argv[]) {
         return r < 0 ? verb_failed_errno(r, "print the profiles") : EXIT_SUCCESS;
 }
 
-static const char *text_of(struct json_object *object, const char *key) {
-        struct json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) ? json_object_get_string(value) : "";
-}
-
-static uint64_t number_of(struct json_object *object, const char *key) {
-        struct json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) ? json_object_get_uint64(value) : 0;
-}
-
-static int print_event(const Globals *globals, struct json_object *event) {
-        static const TableColumn columns[] = {
-                { .key = "name", .title = "FIELD" },
-                { .key = "type", .title = "TYPE" },
-                { .key = "offset", .title = "OFFSET", .to_the_right = true },
-                { .key = "size", .title = "SIZE", .to_the_right = true },
-        };
-        CLEANUP(table_freep) Table *table = NULL;
-        CLEANUP(pager_close) Pager pager = PAGER_NONE;
-        struct json_object *fields;
-        int r;
-
-        pager_open(&pager, globals);
-        if (globals->json != JSON_OFF) {
-                json_print(globals, event);
-                return 0;
-        }
-        r = table_new(columns, ELEMENTSOF(columns), &table);
-        if (r < 0)
-                return r;
-        if (json_object_object_get_ex(event, "fields", &fields))
-                for (size_t i = 0; i < json_object_array_length(fields); i++) {
-                        struct json_object *field = json_object_array_get_idx(fields, i);
-
-                        table_begin_row(table);
-                        table_add_string(table, text_of(field, "name"));
-                        table_add_string(table, text_of(field, "type"));
-                        table_add_number(table, number_of(field, "offset"));
-                        table_add_number(table, number_of(field, "size"));
-                }
-        printf("%s:%s\n\n", text_of(event, "system"), text_of(event, "name"));
-        r = table_print(table, globals, NULL);
-        if (r >= 0)
-                printf("\nPrinted as: %s\n", text_of(event, "print_format"));
-        return r;
-}
-
 static int list_event(Globals *globals, int argc, char *argv[]) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP(bus_client_freep) BusClient *client = NULL;
+        CLEANUP(pager_close) Pager pager = PAGER_NONE;
         CLEANUP_JSON struct json_object *event = NULL;
         CLEANUP_FREE char *text = NULL;
         ParseResult result;
@@ -249,7 +202,8 @@ static int list_event(Globals *globals, int argc, char *argv[]) {
                 r = describe_parse(text, &error, &event);
         if (r < 0)
                 return verb_failed(&error, "show event %s", words[0]);
-        r = print_event(globals, event);
+        pager_open(&pager, globals);
+        r = event_print(globals, event);
         return r < 0 ? verb_failed_errno(r, "print the event") : EXIT_SUCCESS;
 }
 

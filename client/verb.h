@@ -41,4 +41,5 @@ int verb_record(Globals *globals, int argc, char *argv[]);
 int verb_report(Globals *globals, int argc, char *argv[]);
 int verb_capture(Globals *globals, int argc, char *argv[]);
 int verb_list(Globals *globals, int argc, char *argv[]);
+int verb_probe(Globals *globals, int argc, char *argv[]);
 int verb_reload(Globals *globals, int argc, char *argv[]);

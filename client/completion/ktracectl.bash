@@ -159,7 +159,7 @@ _ktracectl() {
         fi
 
         case $verb/$sub in
-        /*) __ktracectl_reply "$cur" one <<<'status session record mark report capture list reload' ;;
+        /*) __ktracectl_reply "$cur" one <<<'status session record mark report capture list probe reload' ;;
         mark/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
         session/) __ktracectl_reply "$cur" one <<<'list show create start stop run rotate snapshot clear remove attach' ;;
         session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
@@ -175,6 +175,7 @@ _ktracectl() {
                 fi
                 ;;
         capture/*) __ktracectl_reply "$cur" one < <(__ktracectl_captures) ;;
+        probe/) __ktracectl_reply "$cur" one <<<'list try' ;;
         list/) __ktracectl_reply "$cur" one <<<'events event functions tracers profiles profile options clocks' ;;
         list/event*) __ktracectl_reply "$cur" one < <(__ktracectl_systems_and_events) ;;
         list/functions) __ktracectl_reply "$cur" one < <(__ktracectl_functions "$cur") ;;

@@ -10,6 +10,7 @@
 #include "bus/bus-spec.h"
 #include "core/parse.h"
 #include "core/strv.h"
+#include "kernel/probe-set.h"
 
 int bus_create_parse(BusCall *call, Error *error) {
         int r;
@@ -25,6 +26,27 @@ int bus_create_parse(BusCall *call, Error *error) {
                                  "are allowed");
 
         return bus_spec_read(call->message, error, &call->spec);
+}
+
+int bus_create_parse_try(BusCall *call, Error *error) {
+        static const SpecKey taken[] = { SPEC_PROBES, SPEC_PROBE_FILES, SPEC_FILTERS };
+        int r;
+
+        r = bus_spec_read(call->message, error, &call->spec);
+        if (r < 0)
+                return r;
+        for (unsigned key = 0; key < _SPEC_KEY_MAX; key++) {
+                bool is_taken = false;
+
+                for (size_t i = 0; i < ELEMENTSOF(taken); i++)
+                        is_taken |= taken[i] == (SpecKey) key;
+                if (!is_taken && spec_is_given(call->spec, (SpecKey) key))
+                        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: probes are tried without it",
+                                         spec_key_name((SpecKey) key));
+        }
+        if (strv_length(call->spec->probes) == 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "probes: at least one is needed");
+        return 0;
 }
 
 /* "system:*" for whole systems, then single events. */
@@ -91,6 +113,7 @@ static int add_list_detail(BusCall *call, const char *key, char *const *strings,
 
 static int add_details(BusCall *call, const ResolvedSpec *resolved) {
         CLEANUP_FREE char *events = NULL, *pids = NULL;
+        CLEANUP(strv_freep) char **files = NULL;
         const Spec *spec = resolved->spec;
         const struct {
                 const char *key;
@@ -107,7 +130,9 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
         if (r >= 0)
                 r = pids_join(spec, &pids);
         if (r >= 0)
-                r = bus_call_add_detail(call, "session", call->text);
+                r = probe_set_read_files(spec, &files);
+        if (r >= 0)
+                r = bus_call_add_detail(call, "session", call->text ? call->text : "");
         if (r >= 0)
                 r = bus_call_add_detail(call, "scope", spec_scope(spec));
         if (r >= 0)
@@ -118,7 +143,7 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
                 r = bus_call_add_detail(call, "tracer", spec->tracer ? spec->tracer : "nop");
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(lists); i++)
                 r = add_list_detail(call, lists[i].key, lists[i].strings, lists[i].separator);
-        return r;
+        return r < 0 ? r : add_list_detail(call, "probe_files", files, "; ");
 }
 
 static void on_resolved(int r, const Error *error, void *result, void *userdata) {

@@ -9,6 +9,8 @@
 #include "bus/bus-call.h"
 
 int bus_create_parse(BusCall *call, Error *error);
+/* For TryProbes, whose spec is prepared in the same way: probes, probe_files and filters, nothing else. */
+int bus_create_parse_try(BusCall *call, Error *error);
 void bus_create_prepare(BusCall *call);
 void bus_create_execute(BusCall *call);
 void bus_create_execute_and_start(BusCall *call);

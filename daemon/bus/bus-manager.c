@@ -265,6 +265,10 @@ static void on_json(int r, const Error *error, void *result, void *userdata) {
                 bus_call_reply(call, "s", (const char *) result);
 }
 
+static void execute_try_probes(BusCall *call) {
+        manager_try_probes(call->bus->manager, STEAL_PTR(call->resolved), on_json, call);
+}
+
 static void execute_list_events(BusCall *call) {
         manager_query(call->bus->manager, QUERY_EVENTS, call->text, on_strv, call);
 }
@@ -470,6 +474,7 @@ static int get_n_captures(sd_bus *connection, const char *path, const char *inte
 static const BusMethod methods[] = {
         { "CreateSession", bus_create_parse, bus_create_prepare, bus_create_execute },
         { "StartSession", bus_create_parse, bus_create_prepare, bus_create_execute_and_start },
+        { "TryProbes", bus_create_parse_try, bus_create_prepare, execute_try_probes },
         { "GetSession", parse_text, NULL, execute_get_session },
         { "ListSessions", NULL, NULL, execute_list_sessions },
         { "ListCaptures", parse_capture_filter, NULL, execute_list_captures },
@@ -512,6 +517,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                                 on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("StartSession", SD_BUS_ARGS("s", name, "a{sv}", spec), SD_BUS_RESULT("o", session),
                                 on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("TryProbes", SD_BUS_ARGS("a{sv}", spec), SD_BUS_RESULT("s", description), on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetSession", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", session), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a" KTRACED_SESSION_ROW, sessions),

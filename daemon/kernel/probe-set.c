@@ -4,15 +4,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <tracefs.h>
+#include <unistd.h>
 
 #include "core/filter.h"
+#include "core/json-text.h"
 #include "core/probe.h"
 #include "core/strv.h"
 #include "core/suggestion.h"
+#include "core/text.h"
 #include "kernel/error-log.h"
 #include "kernel/event-format.h"
 #include "kernel/features.h"
@@ -48,13 +52,14 @@ static int write_command(const char *command) {
 
 /* Checks */
 
+/* A file system of the client's own must not be asked, which may never answer. */
 static int check_file(int fd, unsigned number, Error *error) {
-        struct stat st;
         int flags = fcntl(fd, F_GETFL);
+        struct statx st;
 
-        if (flags < 0 || fstat(fd, &st) < 0)
+        if (flags < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
                 return error_set_errno(error, -errno, "probe_files: cannot look at file @%u", number);
-        if (!S_ISREG(st.st_mode))
+        if (!S_ISREG(st.stx_mode))
                 return error_set(error, ERROR_BAD_DESCRIPTOR, "probe_files: @%u is no regular file", number);
         if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
                 return error_set(error, ERROR_BAD_DESCRIPTOR, "probe_files: @%u is not open for reading", number);
@@ -75,11 +80,33 @@ static int check_event(const Probe *probe, Error *error) {
         return 0;
 }
 
+/* The kernel would take one that is not there, and wait for it to be loaded: a wrong name would go unnoticed. */
+static int check_module(const Probe *probe, Error *error) {
+        const char *colon = strchr(probe->target, ':');
+        CLEANUP_FREE char *path = NULL;
+        int length;
+
+        if (!colon)
+                return 0;
+        length = (int) (colon - probe->target);
+        if (asprintf(&path, "/sys/module/%.*s/initstate", length, probe->target) < 0) {
+                path = NULL;
+                return error_set_errno(error, -ENOMEM, "Cannot check the probes");
+        }
+        if (access(path, F_OK) < 0)
+                return error_set(error, ERROR_NO_SUCH_FUNCTION, "probes: %s: no module \"%.*s\" is loaded",
+                                 probe->name, length, probe->target);
+        return 0;
+}
+
 static int check_probe(const Probe *probe, const Spec *spec, Error *error) {
         switch (probe->kind) {
         case PROBE_KPROBE:
-        case PROBE_KRETPROBE:
-                return features_require("kprobes", "probes", error);
+        case PROBE_KRETPROBE: {
+                int r = features_require("kprobes", "probes", error);
+
+                return r < 0 ? r : check_module(probe, error);
+        }
         case PROBE_UPROBE:
         case PROBE_URETPROBE: {
                 int r = features_require("uprobes", "probes", error);
@@ -260,6 +287,61 @@ int probe_set_enable(const ProbeSet *set, Instance *instance, const Spec *spec, 
         if (tracefs_instance_file_write(instance->tracefs, path, "1") < 0)
                 return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused to enable the probes: %s",
                                  strerror(errno));
+        return 0;
+}
+
+static int describe_one(const ProbeSet *set, const char *name, Error *error, struct json_object *array) {
+        CLEANUP(event_format_freep) EventFormat *format = NULL;
+        CLEANUP_JSON struct json_object *object = NULL;
+        int r;
+
+        r = event_format_new(set->group, name, error, &format);
+        if (r < 0)
+                return r;
+        r = event_format_to_json(format, &object);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot describe the probes");
+        /* The group is nobody's business, and the number will not be the same the next time. */
+        json_object_object_del(object, "system");
+        json_object_object_del(object, "id");
+        if (json_object_array_add(array, object) < 0)
+                return error_set_errno(error, -ENOMEM, "Cannot describe the probes");
+        object = NULL;
+        return 0;
+}
+
+int probe_set_describe(const ProbeSet *set, Error *error, char **ret) {
+        CLEANUP_JSON struct json_object *object = json_object_new_object(), *array = json_object_new_array();
+        int r = 0;
+
+        if (!object || !array)
+                return error_set_errno(error, -ENOMEM, "Cannot describe the probes");
+        for (char **name = set->names; r >= 0 && name && *name; name++)
+                r = describe_one(set, *name, error, array);
+        if (r < 0)
+                return r;
+        r = json_text_add(object, "probes", STEAL_PTR(array));
+        if (r >= 0)
+                r = json_text_format(object, false, ret);
+        return r < 0 ? error_set_errno(error, r, "Cannot describe the probes") : 0;
+}
+
+int probe_set_read_files(const Spec *spec, char ***ret) {
+        CLEANUP(strv_freep) char **paths = NULL;
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < spec->probe_files.n_fds; i++) {
+                char link[FD_PATH_SIZE], path[PATH_MAX];
+                ssize_t n;
+
+                (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", spec->probe_files.fds[i]);
+                n = readlink(link, path, sizeof(path) - 1);
+                path[n < 0 ? 0 : n] = '\0';
+                r = strv_append(&paths, TEXT_ESCAPE(path));
+        }
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(paths);
         return 0;
 }
 

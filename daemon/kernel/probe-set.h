@@ -20,7 +20,8 @@
 typedef struct ProbeSet ProbeSet;
 
 /* Whether the kernel has what the spec's probes need, and the files that are given are fit for them; changes nothing.
- * ERROR_NOT_SUPPORTED_BY_KERNEL, ERROR_BAD_DESCRIPTOR, ERROR_NO_SUCH_EVENT. */
+ * ERROR_NOT_SUPPORTED_BY_KERNEL, ERROR_BAD_DESCRIPTOR, ERROR_NO_SUCH_EVENT, ERROR_NO_SUCH_FUNCTION (of a module
+ * that is not loaded). */
 int probe_set_check(const Spec *spec, Error *error);
 
 /* Defines the spec's probes; `name`: that of the instance without its prefix. What fails leaves none behind.
@@ -32,6 +33,14 @@ DEFINE_POINTER_CLEANUP(ProbeSet, probe_set_free);
 
 /* Checks and sets the filters that the spec has for them, and enables all in the instance. NULL: nothing. */
 int probe_set_enable(const ProbeSet *set, Instance *instance, const Spec *spec, Error *error);
+
+/* JSON text: "probes", an array with name, print_format and fields of each, as catalog_describe_event() has them.
+ * The caller frees. */
+int probe_set_describe(const ProbeSet *set, Error *error, char **ret);
+
+/* What the files of the spec are called at the moment, for people to read: with control characters escaped. A strv,
+ * NULL when there are none. */
+int probe_set_read_files(const Spec *spec, char ***ret);
 
 /* The system of their events. */
 const char *probe_set_group(const ProbeSet *set);

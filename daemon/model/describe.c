@@ -8,6 +8,8 @@
 
 #include "config.h"
 #include "core/spec-json.h"
+#include "core/strv.h"
+#include "kernel/probe-set.h"
 #include "model/manager.h"
 #include "model/source.h"
 
@@ -42,6 +44,20 @@ static struct json_object *describe_losses(const Session *session) {
         return losses;
 }
 
+static int add_probe_files(struct json_object *object, const Spec *spec) {
+        CLEANUP(strv_freep) char **paths = NULL;
+        struct json_object *array;
+        int r = probe_set_read_files(spec, &paths);
+
+        if (r < 0 || !paths)
+                return r;
+        array = json_object_new_array();
+        for (char **path = paths; *path; path++)
+                json_object_array_add(array, json_object_new_string(*path));
+        json_object_object_add(object, "probe_files", array);
+        return 0;
+}
+
 int session_describe(const Session *session, char **ret) {
         struct json_object *spec;
 
@@ -70,6 +86,11 @@ int session_describe(const Session *session, char **ret) {
                 add_number(object, "buffer_size", instance_buffer_size(session->source->instance));
         }
         json_object_object_add(object, "spec", spec);
+        r = add_probe_files(object, session->spec);
+        if (r < 0) {
+                json_object_put(object);
+                return r;
+        }
         return to_text(object, ret);
 }
 

@@ -154,7 +154,7 @@ static int check_name(Manager *manager, const char *name, uid_t owner, Error *er
         return 0;
 }
 
-static int make_id(char ret[static 17]) {
+int manager_make_id(char ret[static MANAGER_ID_SIZE]) {
         sd_id128_t id;
 
         int r = sd_id128_randomize(&id);
@@ -169,11 +169,11 @@ int manager_create_session(Manager *manager, const char *name, const char *clien
                            Session **ret) {
         CLEANUP(resolved_spec_freep) ResolvedSpec *resolved = taken;
         uid_t owner = resolved->owner.uid;
-        char id[17];
+        char id[MANAGER_ID_SIZE];
 
         if (manager->shutting_down)
                 return error_set(error, ERROR_WRONG_STATE, "The daemon is shutting down");
-        int r = make_id(id);
+        int r = manager_make_id(id);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot make an id");
         if (!name || !*name)

@@ -79,6 +79,9 @@ struct Manager {
 /* For the model's own parts: tell the observer. */
 void manager_notice(Manager *manager, int priority, const Session *session, const Capture *capture,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* For the model's own parts: a name for an instance, of 16 hexadecimal digits. */
+#define MANAGER_ID_SIZE 17
+int manager_make_id(char ret[static MANAGER_ID_SIZE]);
 /* For the model's own parts: something ended that a shutdown may be waiting for. */
 void manager_check_shutdown(Manager *manager);
 
@@ -113,6 +116,10 @@ void manager_resolve(Manager *manager, Spec *spec, const Identity *owner, ModelD
  * ERROR_SESSION_EXISTS, ERROR_QUOTA_EXCEEDED. */
 int manager_create_session(Manager *manager, const char *name, const char *client, ResolvedSpec *taken, Error *error,
                            Session **ret);
+
+/* Defines the spec's probes, which it has, and removes them again. Takes `taken` over. Result: char * (JSON),
+ * see probe_set_describe(). */
+void manager_try_probes(Manager *manager, ResolvedSpec *taken, ModelDone done, void *userdata);
 
 /* By id, or by name among the sessions of `uid`, or by a name that only one session has. */
 int manager_find_session(Manager *manager, const char *id_or_name, uid_t uid, Error *error, Session **ret);

@@ -14,7 +14,7 @@ from system_bus import wait_until
 
 SECONDS = float(os.environ.get("KTRACED_FUZZ_SECONDS", 5))
 
-KEYS = "profile events filters pids pidfds children cpus clock buffer_size options segment_size segment_age segments duration symbols tracer functions functions_notrace all_functions function_stacks attached output session owner state".split()
+KEYS = "profile events filters pids pidfds children cpus clock buffer_size options segment_size segment_age segments duration symbols tracer functions functions_notrace all_functions function_stacks probes probe_files attached output session owner state".split()
 WORDS = ["", "sched", "sched:sched_switch", "*:*", "!irq", "syscalls", "openat", "mono", "0-1", "1M", "1s", "complete", "../..", "a\nb", "\u202e", "x" * 5000, "prev_pid == 1", "stacktrace"]
 TYPES = ["s", "o", "g", "b", "y", "n", "q", "i", "u", "x", "t", "d", "h", "v", "as", "ai", "au", "ah", "a{ss}", "a{sv}", "(su)", "aas", "av"]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """--probe: symbols of programs and libraries are looked up by the client, which passes the files on."""
 
+import json
 import os
 import re
 import shutil
@@ -138,3 +139,57 @@ def test_embedded(folder):
     assert done.returncode == 0, done.stderr
     assert len(calls(events(path))) == EXPECTED
     assert os.path.getsize(path) > 0
+
+
+def test_list(bus, polkit, daemon):
+    assert ktracectl("probe", bus=bus).stdout == "0 probes listed.\n"
+    ktracectl("session", "start", "one", "--probe", f"work=uprobe:{PROBED}:probed_function x=%di", bus=bus)
+    (row,) = json.loads(ktracectl("--json=short", "probe", "list", bus=bus).stdout)
+    assert (row["name"], row["session"], row["state"]) == ("work", "one", "active")
+    assert row["file"] == str(PROBED)
+    assert re.fullmatch(r"work=uprobe:@0:0x[0-9a-f]+ x=%di", row["definition"])
+
+
+def probes_of_ours():
+    with open("/sys/kernel/tracing/dynamic_events", encoding="ascii") as file:
+        return [line for line in file if ":ktraced_" in line]
+
+
+def test_try(bus, polkit, daemon):
+    done = ktracectl("probe", "try", f"uprobe:{PROBED}:probed_function x=%di:s64 t=+0(%si):string", bus=bus)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("probed_function\n\n")
+    assert re.search(r"^x +s64 ", done.stdout, re.M) and re.search(r"^t +__data_loc char\[\] ", done.stdout, re.M)
+    assert probes_of_ours() == []
+
+
+def test_try_several(bus, polkit, daemon):
+    definitions = [f"uprobe:{PROBED}:probed_function x=%di:u8", f"back=uretprobe:{PROBED}:probed_function $retval"]
+    found = json.loads(ktracectl("--json=short", "probe", "try", *definitions, bus=bus).stdout)["probes"]
+    assert [one["name"] for one in found] == ["probed_function", "back"]
+    assert {"name": "x", "type": "u8", "size": 1, "signed": False}.items() <= found[0]["fields"][-1].items()
+
+
+@pytest.mark.parametrize(
+    "definitions, text",
+    [
+        ([f"uprobe:{PROBED}:probed_function x=%nosuch"], "There is no such register"),
+        ([f"uprobe:{PROBED}:probed_function x=%di x=%si"], "The kernel refused the probe"),
+        ([f"uprobe:{PROBED}:probed_function x=$arg1"], "The kernel refused the probe"),
+        ([f"uprobe:{PROBED}:probed_function"] * 2, 'Two probes are called "probed_function"'),
+        (["eprobe:no_such:event"], "the kernel has no event"),
+    ],
+)
+def test_try_what_is_wrong(bus, polkit, daemon, definitions, text):
+    done = ktracectl("probe", "try", *definitions, bus=bus)
+    assert done.returncode == 1
+    assert "Failed to try the probe: " in done.stderr and text in done.stderr
+    assert probes_of_ours() == []
+
+
+def test_the_kernel_marks_the_position(bus, polkit, daemon):
+    done = ktracectl("probe", "try", f"uprobe:{PROBED}:probed_function first=%di second=@0x10:symbol", bus=bus)
+    if done.returncode == 0:
+        pytest.skip("this kernel takes that")
+    *_, line, mark = done.stderr.splitlines()
+    assert mark.strip() == "^" and line[mark.index("^") :] == "symbol"

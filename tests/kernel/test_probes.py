@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Probes on programs: exact numbers, exact values, and nothing that stays in the kernel."""
 
+import json
 import os
 import pathlib
 import re
@@ -265,5 +266,46 @@ def test_polkit_decides(polkit, nobody, start):
     polkit.actions = {}
     polkit.forget()
     start("allowed", "work=uprobe:{at} number=%di:s64", client=nobody)
+    assert all(check.details["probe_files"] == str(PROBED) for check in polkit.checks)
     assert {check.action for check in polkit.checks} == {"org.ktraced1.trace-system", "org.ktraced1.define-probes"}
     assert "work=uprobe:@0:0x" in polkit.checks[0].details["probes"]
+
+
+def try_probes(client, definitions, more=None):
+    """With a descriptor of PROBED."""
+    spec = {"probes": GLib.Variant("as", definitions), "probe_files": GLib.Variant("ah", [0]), **(more or {})}
+    fd = os.open(PROBED, os.O_RDONLY)
+    try:
+        return json.loads(client.manager("TryProbes", "(a{sv})", spec, fds=[fd]))["probes"]
+    finally:
+        os.close(fd)
+
+
+def test_trying(root):
+    (one,) = try_probes(root, [f"work=uprobe:@0:0x{offset_of(PROBED):x} number=%di:s64"])
+    assert one["name"] == "work" and one["fields"][-1]["name"] == "number"
+    assert root.manager("ListSessions") == []
+
+
+@pytest.mark.parametrize(
+    "definitions, more, text",
+    [
+        ([], {}, "probes: at least one is needed"),
+        (["work=uprobe:@0:0x10"], {"events": GLib.Variant("as", ["sched:*"])}, "events: probes are tried without it"),
+        (["work=uprobe:@0:0x10"], {"tracer": GLib.Variant("s", "function")}, "tracer: probes are tried without it"),
+        (["work=uprobe:@1:0x10"], {}, 'Probe "work" is for file @1'),
+        (["work=uprobe:@0:0x7fffffff"], {}, "The kernel refused"),
+        (["work=uprobe:@0:0x10 x=%di"], {"filters": GLib.Variant("a{ss}", {"work": "y == 1"})}, "filters: work"),
+    ],
+)
+def test_trying_what_is_wrong(root, definitions, more, text):
+    with pytest.raises(BusError, match=re.escape(text)):
+        try_probes(root, definitions, more)
+
+
+def test_trying_takes_the_powers_of_defining(polkit, nobody):
+    polkit.actions = {"org.ktraced1.define-probes": "no"}
+    with pytest.raises(BusError, match="[Nn]ot authorized|denied"):
+        try_probes(nobody, ["work=uprobe:@0:0x10"])
+    polkit.actions = {}
+    assert try_probes(nobody, ["work=uprobe:@0:0x10"])[0]["name"] == "work"

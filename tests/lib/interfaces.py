@@ -7,11 +7,14 @@ from daemon import CAPTURE, MANAGER, ROOT, SESSION
 from system_bus import SOURCE
 
 SPEC = {"events": GLib.Variant("as", ["sched:sched_switch"])}
+# On a file that no program maps: the kernel takes it.
+PROBES = {"probes": GLib.Variant("as", ["work=uprobe:@0:0x10"]), "probe_files": GLib.Variant("ah", [0])}
 
 # Valid arguments for each method, as a function of the things there are (see Things).
 ARGUMENTS = {
     (MANAGER, "CreateSession"): lambda things: ("(sa{sv})", ("mine", SPEC)),
     (MANAGER, "StartSession"): lambda things: ("(sa{sv})", ("mine", SPEC)),
+    (MANAGER, "TryProbes"): lambda things: ("(a{sv})", (PROBES,)),
     (MANAGER, "GetSession"): lambda things: ("(s)", (things.session_id,)),
     (MANAGER, "ListSessions"): lambda things: None,
     (MANAGER, "ListCaptures"): lambda things: ("(a{sv})", ({},)),
@@ -46,6 +49,7 @@ ACTIONS = {
     (MANAGER, "CreateSession"): "org.ktraced1.trace-system",
     (MANAGER, "StartSession"): "org.ktraced1.trace-system",
     (MANAGER, "Vacuum"): "org.ktraced1.manage-captures",
+    (MANAGER, "TryProbes"): "org.ktraced1.trace-system",
     (MANAGER, "Reload"): "org.ktraced1.manage-daemon",
     (SESSION, "Start"): "org.ktraced1.manage-sessions",
     (SESSION, "Stop"): "org.ktraced1.manage-sessions",
@@ -62,6 +66,8 @@ ACTIONS = {
     (CAPTURE, "Delete"): "org.ktraced1.manage-captures",
 }
 QUERY = "org.ktraced1.query"
+# What is asked about besides.
+MORE_ACTIONS = {(MANAGER, "TryProbes"): ["org.ktraced1.define-probes"]}
 
 
 def described():
@@ -94,6 +100,7 @@ class Things:
 
     def __init__(self, root):
         self.root = root
+        self.file = open(__file__, "rb")
         done = root.start("things-done", {"events": ["sched:sched_process_exit"]})
         root.session(done, "Stop")
         self.capture = root.capture_of(done)
@@ -116,5 +123,5 @@ class Things:
     def call(self, client, interface, method, pidfd, **more):
         arguments = ARGUMENTS[interface, method](self)
         parameters = arguments and GLib.Variant(*arguments)
-        fds = (pidfd,) if method == "AddProcess" else ()
+        fds = {"AddProcess": (pidfd,), "TryProbes": (self.file.fileno(),)}.get(method, ())
         return client.call(self.path(interface), interface, method, parameters, fds=fds, **more)
