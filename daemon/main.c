@@ -26,6 +26,7 @@ typedef struct Options {
         bool help, version, introspect;
         const char *introspect_path; /* NULL: all */
         const char *store;
+        const char *runtime;
         char **settings;
         char **profiles;
         const char *log_level; /* NULL: the default */
@@ -53,6 +54,7 @@ static void print_help(void) {
                       "     --version                 Show the version\n"
                       "     --bus-introspect[=PATH]   Print D-Bus introspection data; 'list' prints the paths\n"
                       "     --store=DIRECTORY         Keep captures there\n"
+                      "     --runtime=DIRECTORY       Keep there what a restart must know of the kernel\n"
                       "     --settings=PATH           Read settings from this file or directory; repeatable\n"
                       "     --profiles=DIRECTORY      Read profiles from there; repeatable, the first counts\n"
                       "     --log-level=LEVEL         emerg ... debug, or 0 to 7\n\n"
@@ -63,6 +65,7 @@ enum {
         OPTION_VERSION = 256,
         OPTION_BUS_INTROSPECT,
         OPTION_STORE,
+        OPTION_RUNTIME,
         OPTION_SETTINGS,
         OPTION_PROFILES,
         OPTION_LOG_LEVEL,
@@ -83,6 +86,9 @@ static int options_apply(Options *options, int option, const char *value) {
         case OPTION_STORE:
                 options->store = value;
                 return 0;
+        case OPTION_RUNTIME:
+                options->runtime = value;
+                return 0;
         case OPTION_SETTINGS:
                 return strv_append(&options->settings, value);
         case OPTION_PROFILES:
@@ -101,6 +107,7 @@ static int options_parse(Options *options, int argc, char **argv) {
                 { "version", no_argument, NULL, OPTION_VERSION },
                 { "bus-introspect", optional_argument, NULL, OPTION_BUS_INTROSPECT },
                 { "store", required_argument, NULL, OPTION_STORE },
+                { "runtime", required_argument, NULL, OPTION_RUNTIME },
                 { "settings", required_argument, NULL, OPTION_SETTINGS },
                 { "profiles", required_argument, NULL, OPTION_PROFILES },
                 { "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
@@ -151,6 +158,9 @@ static int options_set_defaults(Options *options) {
 
         if (!options->store)
                 options->store = KTRACED_STATE_DIR "/captures";
+
+        if (!options->runtime)
+                options->runtime = KTRACED_RUNTIME_DIR;
 
         if (!options->settings) {
                 r = strv_append(&options->settings, KTRACED_SYSCONF_DIR "/ktraced.json");
@@ -329,6 +339,7 @@ static int daemon_init(Daemon *daemon, const Options *options, int embedded_fd, 
         const ManagerConfig manager = {
                 .event = daemon->event,
                 .store_path = options->store,
+                .runtime_path = options->runtime,
                 .settings_files = options->settings,
                 .profile_directories = options->profiles,
                 .observer = &bus_observer,

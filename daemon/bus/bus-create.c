@@ -121,6 +121,7 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
                 const char *separator; /* that the strings themselves do not have */
         } lists[] = {
                 { "functions", spec->functions, "," },
+                { "graph_functions", spec->graph_functions, "," },
                 { "probes", spec->probes, "; " },
                 { "options", spec->options, "," },
         };

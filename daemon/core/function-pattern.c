@@ -119,6 +119,16 @@ int function_pattern_check(const char *text, Error *error) {
         return function_pattern_parse(text, error, &pattern);
 }
 
+int function_pattern_check_graph(const char *text, Error *error) {
+        CLEANUP(function_pattern_clear) FunctionPattern pattern = { 0 };
+        int r = function_pattern_parse(text, error, &pattern);
+
+        if (r < 0 || !pattern.module)
+                return r;
+        return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" names a module, which is for functions only",
+                         TEXT_ESCAPE(text));
+}
+
 bool function_pattern_matches(const FunctionPattern *pattern, const FunctionName *function) {
         if (pattern->module && (!function->module || fnmatch(pattern->module, function->module, FNM_NOESCAPE) != 0))
                 return false;

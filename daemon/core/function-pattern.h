@@ -33,6 +33,10 @@ void function_pattern_clear(FunctionPattern *pattern);
 /* The same without a result, for the table of the spec's keys. */
 int function_pattern_check(const char *text, Error *error);
 
+/* For set_graph_function, which takes names and globs, but no modules (ftrace_graph_set_hash(), ftrace.c, 5.15 to
+ * 6.18). */
+int function_pattern_check_graph(const char *text, Error *error);
+
 bool function_pattern_matches(const FunctionPattern *pattern, const FunctionName *function);
 
 /* How many of the patterns, which are valid, have to be compared with every function that there is. */

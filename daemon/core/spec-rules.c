@@ -37,9 +37,7 @@ static int check_counts(const Spec *spec, Error *error) {
 /* Keys whose names and types are settled, but that this version cannot serve. */
 static int check_supported(const Spec *spec, Error *error) {
         static const SpecKey unsupported[] = {
-                SPEC_GRAPH_FUNCTIONS,  SPEC_GRAPH_NOTRACE, SPEC_GRAPH_DEPTH,
-                SPEC_SYNTHETIC_EVENTS, SPEC_SQL,           SPEC_TRIGGERS,
-                SPEC_HISTOGRAMS,       SPEC_UNIT,          SPEC_USER,
+                SPEC_SYNTHETIC_EVENTS, SPEC_SQL, SPEC_TRIGGERS, SPEC_HISTOGRAMS, SPEC_UNIT, SPEC_USER,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)
@@ -181,8 +179,13 @@ static int write_tracer(FILE *stream, const Spec *spec) {
                 return 0;
         (void) fprintf(stream, "tracer %s\nfunction_stacks %d\nall_functions %d\n", spec->tracer,
                        spec->function_stacks, spec->all_functions);
+        (void) fprintf(stream, "graph_depth %llu\n", (unsigned long long) spec->graph_depth);
         r = write_strings(stream, "function", spec->functions);
-        return r < 0 ? r : write_strings(stream, "function_notrace", spec->functions_notrace);
+        if (r >= 0)
+                r = write_strings(stream, "function_notrace", spec->functions_notrace);
+        if (r >= 0)
+                r = write_strings(stream, "graph_function", spec->graph_functions);
+        return r < 0 ? r : write_strings(stream, "graph_notrace", spec->graph_notrace);
 }
 
 static int write_cpus(FILE *stream, const Spec *spec) {

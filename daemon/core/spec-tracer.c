@@ -31,6 +31,8 @@ static int check_globs(const Spec *spec, Error *error) {
         } lists[] = {
                 { SPEC_FUNCTIONS, spec->functions },
                 { SPEC_FUNCTIONS_NOTRACE, spec->functions_notrace },
+                { SPEC_GRAPH_FUNCTIONS, spec->graph_functions },
+                { SPEC_GRAPH_NOTRACE, spec->graph_notrace },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
@@ -44,10 +46,23 @@ static int check_globs(const Spec *spec, Error *error) {
         return 0;
 }
 
+static int check_graph(const Spec *spec, Error *error) {
+        static const SpecKey of_graph[] = { SPEC_GRAPH_FUNCTIONS, SPEC_GRAPH_NOTRACE, SPEC_GRAPH_DEPTH };
+
+        if (spec->tracer && strcmp(spec->tracer, "function_graph") == 0)
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(of_graph); i++)
+                if (spec_is_given(spec, of_graph[i]))
+                        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: needs the tracer \"function_graph\"",
+                                         spec_key_name(of_graph[i]));
+        return 0;
+}
+
 int spec_check_tracer(const Spec *spec, Error *error) {
         static const SpecKey of_functions[] = { SPEC_FUNCTIONS, SPEC_FUNCTIONS_NOTRACE, SPEC_ALL_FUNCTIONS,
                                                 SPEC_FUNCTION_STACKS };
         TracerKind kind = tracer_kind(spec->tracer);
+        int r;
 
         for (size_t i = 0; i < ELEMENTSOF(of_functions); i++)
                 if (spec_is_given(spec, of_functions[i]) && (kind == TRACER_NONE || kind == TRACER_OTHER))
@@ -66,5 +81,6 @@ int spec_check_tracer(const Spec *spec, Error *error) {
                 return error_set(error, ERROR_INVALID_ARGUMENT,
                                  "function_stacks: needs functions, since a stack for every call in the kernel "
                                  "would stop the machine");
-        return check_globs(spec, error);
+        r = check_graph(spec, error);
+        return r < 0 ? r : check_globs(spec, error);
 }

@@ -29,8 +29,9 @@
 #define SPEC_PIDFDS_MAX 64U
 #define SPEC_OPTIONS_MAX 64U
 #define SPEC_FUNCTIONS_MAX 4096U
-#define SPEC_FUNCTION_GLOBS_MAX 64U /* each is compared with some 50,000 names */
-#define SPEC_GRAPH_DEPTH_MAX 50U    /* FTRACE_RETFUNC_DEPTH (include/linux/ftrace.h, 5.15) */
+#define SPEC_GRAPH_FUNCTIONS_MAX 256U /* the kernel looks at each function for each of them */
+#define SPEC_FUNCTION_GLOBS_MAX 64U   /* each is compared with some 50,000 names */
+#define SPEC_GRAPH_DEPTH_MAX 50U      /* FTRACE_RETFUNC_DEPTH (include/linux/ftrace.h, 5.15) */
 #define SPEC_PROBES_MAX 128U
 #define SPEC_TRIGGERS_MAX 64U
 #define SPEC_USER_MAX (UINT32_MAX - 1U) /* the last number means no user */

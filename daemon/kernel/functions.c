@@ -41,6 +41,8 @@ int functions_check(const Spec *spec, Error *error) {
         } lists[] = {
                 { SPEC_FUNCTIONS, spec->functions },
                 { SPEC_FUNCTIONS_NOTRACE, spec->functions_notrace },
+                { SPEC_GRAPH_FUNCTIONS, spec->graph_functions },
+                { SPEC_GRAPH_NOTRACE, spec->graph_notrace },
         };
         CLEANUP(function_list_clear) FunctionList list = { 0 };
         bool is_read = false;

@@ -9,6 +9,7 @@
 #include "core/strv.h"
 #include "kernel/error-log.h"
 #include "kernel/function-filter.h"
+#include "kernel/graph.h"
 #include "kernel/instance-private.h"
 #include "kernel/kernel-text.h"
 #include "kernel/tracer.h"
@@ -136,7 +137,7 @@ static int configure_options(Instance *instance, const Spec *spec, Error *error)
         for (size_t i = 0; spec->options && spec->options[i]; i++) {
                 const char *option = spec->options[i];
 
-                if (tracer_has_option(spec, option))
+                if (tracer_has_option(spec, option) || graph_has_option(spec, option))
                         continue;
                 if (!belongs_to_instance(own, option))
                         return error_set(error, ERROR_INVALID_ARGUMENT,

@@ -24,13 +24,16 @@ typedef struct TaskList {
 } TaskList;
 
 struct Instance {
-        struct tracefs_instance *tracefs;
-        char *name; /* with the prefix */
+        struct tracefs_instance *tracefs; /* NULL: the top level, which it is lent */
+        char *name;                       /* with the prefix */
         char *clock;
         CpuList cpus;
         uint64_t buffer_size; /* bytes for each CPU */
         uint32_t page_size;
         int tracing_on_fd; /* open from creation to destruction, which keeps others from removing it */
+        LeaseClaim *claim; /* NULL: it is lent nothing */
+        struct tracefs_instance *placeholder; /* while it is lent the top level: the instance of its name, unused */
+        int placeholder_fd;                   /* of that, as tracing_on_fd */
         bool has_processes;
 
         bool is_limited; /* to the processes of `owner` */
@@ -42,6 +45,9 @@ struct Instance {
         bool tracing_wanted, paused;
         bool has_function_processes; /* the functions are those of the processes only, too */
 };
+
+/* What stays as it is, and the present state of what instance_configure() may change. */
+int instance_read_properties(Instance *instance, Error *error);
 
 /* Switches tracing off for a moment, so that nobody takes it for the end. After instance_resume() without `on` it
  * stays off. */

@@ -76,11 +76,11 @@ int instance_read_buffer_size(Instance *instance) {
         return 0;
 }
 
-/* What stays as it is, and the present state of what instance_configure() may change. */
-static int read_properties(Instance *instance, Error *error) {
+int instance_read_properties(Instance *instance, Error *error) {
         CLEANUP_FREE char *header_page = NULL;
         int r;
 
+        cpu_list_clear(&instance->cpus);
         r = cpus_possible(error, &instance->cpus);
         if (r < 0)
                 return r;
@@ -105,7 +105,7 @@ int instance_create(const char *name, Error *error, Instance **ret) {
         instance = calloc(1, sizeof(*instance));
         if (!instance)
                 return error_set_errno(error, -ENOMEM, "Cannot make an instance");
-        instance->tracing_on_fd = -1;
+        instance->tracing_on_fd = instance->placeholder_fd = -1;
         (void) pthread_mutex_init(&instance->mutex, NULL);
         if (asprintf(&instance->name, INSTANCE_PREFIX "%s", name) < 0) {
                 free(instance);
@@ -132,7 +132,7 @@ int instance_create(const char *name, Error *error, Instance **ret) {
         /* The kernel makes instances with tracing on. */
         r = instance_set_tracing(instance, false, error);
         if (r >= 0)
-                r = read_properties(instance, error);
+                r = instance_read_properties(instance, error);
         if (r < 0) {
                 (void) instance_destroy(instance);
                 return r;
@@ -145,12 +145,16 @@ void instance_free(Instance *instance) {
         if (!instance)
                 return;
         closep(&instance->tracing_on_fd);
+        closep(&instance->placeholder_fd);
         for (size_t i = 0; i < instance->n_pidfds; i++)
                 (void) close(instance->pidfds[i]);
         identity_clear(&instance->owner);
         (void) pthread_mutex_destroy(&instance->mutex);
         if (instance->tracefs)
                 tracefs_instance_free(instance->tracefs);
+        if (instance->placeholder)
+                tracefs_instance_free(instance->placeholder);
+        lease_claim_free(instance->claim);
         cpu_list_clear(&instance->cpus);
         free(instance->clock);
         free(instance->name);
@@ -166,13 +170,20 @@ static int destroy_in_kernel(struct tracefs_instance *tracefs) {
 }
 
 int instance_destroy(Instance *instance) {
-        int r;
+        struct tracefs_instance *tracefs = instance->placeholder ? instance->placeholder : instance->tracefs;
+        int r, destroyed;
 
         closep(&instance->tracing_on_fd);
         instance->tracing_on_fd = -1;
-        r = destroy_in_kernel(instance->tracefs);
+        closep(&instance->placeholder_fd);
+        instance->placeholder_fd = -1;
+        /* Where the tracer runs in the instance, its settings may not change before it has ended. */
+        destroyed = instance->placeholder ? 0 : destroy_in_kernel(tracefs);
+        r = lease_release(STEAL_PTR(instance->claim));
+        if (instance->placeholder)
+                destroyed = destroy_in_kernel(tracefs);
         instance_free(instance);
-        return r;
+        return destroyed < 0 ? destroyed : r;
 }
 
 static int switch_tracing(Instance *instance, bool on, Error *error) {

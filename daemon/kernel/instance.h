@@ -3,10 +3,10 @@
 
 /*
  * Instance: one directory below tracefs' instances/, with its own ring buffer, events and filters.
- * The daemon touches nothing in tracefs outside its instances.
+ * The daemon touches nothing in tracefs outside its instances, but for what it leases (instance_lease()).
  *
- * Life cycle: instance_create() makes it with tracing off; instance_configure() once; per-CPU readers are
- * opened; instance_set_tracing(); and at the end, when all its files are closed, instance_destroy().
+ * Life cycle: instance_create() makes it with tracing off; instance_lease(); instance_configure() once; per-CPU
+ * readers are opened; instance_set_tracing(); and at the end, when all its files are closed, instance_destroy().
  * instance_free() without that leaves it in the kernel (for a restart).
  *
  * Threads: one at a time, but for instance_add_tasks(), instance_add_own_process() and instance_is_limited(), which
@@ -21,6 +21,7 @@
 #include "core/event.h"
 #include "core/identity.h"
 #include "core/spec.h"
+#include "kernel/lease.h"
 
 #define INSTANCE_PREFIX "ktraced-"
 
@@ -31,6 +32,13 @@ typedef struct Instance Instance;
 int instance_create(const char *name, Error *error, Instance **ret);
 void instance_free(Instance *instance);
 DEFINE_POINTER_CLEANUP(Instance, instance_free);
+
+/* Before the configuring: a tracer that cannot run in an instance of this kernel (function_graph before 6.11) gets
+ * the top-level buffer, and the instance then stands for that; the settings of function_graph hold for all instances
+ * and are set here. `holder` is the session's name. Does nothing for other specs. instance_destroy() gives it back.
+ * ERROR_BUSY when another session has it, or another tool uses it. A failure leaves the instance for destroying. */
+int instance_lease(Instance *instance, Lease *lease, const char *holder, const Spec *spec,
+                   const EventSelection *selection, Error *error);
 
 /* Clock, buffer size, options, CPUs, processes, functions, filters, the events, then the tracer; in that order, since
  * a change of clock or size clears the buffer. `spec` is complete (defaults filled in), `selection` resolved from it.
@@ -80,8 +88,8 @@ int instance_read_stats(int fd, BufferStats *ret);
 #define INSTANCE_MARKER_MAX 1000U
 int instance_open_marker(Instance *instance, int *ret);
 
-/* Removes it from the kernel (some 35 ms) and frees it, also on failure. -EBUSY while a file is open; then
- * instance_remove_stale() can do it later. */
+/* Gives back what it was lent, removes it from the kernel (some 35 ms) and frees it, also on failure. -EBUSY while a
+ * file is open; then instance_remove_stale() can do it later. */
 int instance_destroy(Instance *instance);
 
 /* Removes the instances with our prefix that nobody holds open: left behind by a daemon that was killed.

@@ -154,17 +154,26 @@ static void submit_load(Manager *manager, bool first, ModelDone done, void *user
 typedef struct StaleJob {
         Job job;
         Manager *manager;
+        Lease *lease;
         unsigned n_removed, n_probes_removed;
         int r;
+        int r_lease;
+        Error lease_error;
+        char *holder; /* of what was lent; NULL: nothing was */
 } StaleJob;
 
 static void stale_job_free(MailboxItem *item) {
-        free((StaleJob *) item);
+        StaleJob *job = (StaleJob *) item;
+
+        error_clear(&job->lease_error);
+        free(job->holder);
+        free(job);
 }
 
 static void stale_run(Job *base) {
         StaleJob *job = (StaleJob *) base;
 
+        job->r_lease = lease_restore_stale(job->lease, &job->lease_error, &job->holder);
         job->r = instance_remove_stale(&job->n_removed);
         /* After the instances that used them. A kernel without probes has none. */
         if (probe_set_remove_stale(&job->n_probes_removed) < 0)
@@ -174,6 +183,12 @@ static void stale_run(Job *base) {
 static void stale_done(Job *base) {
         StaleJob *job = (StaleJob *) base;
 
+        if (job->r_lease < 0)
+                manager_notice(job->manager, LOG_ERR, NULL, NULL, "%s", error_text(&job->lease_error));
+        if (job->holder)
+                manager_notice(job->manager, LOG_NOTICE, NULL, NULL,
+                               "Restored the kernel's settings that an earlier daemon had lent to the session \"%s\"",
+                               job->holder);
         if (job->r >= 0 && job->n_removed > 0)
                 manager_notice(job->manager, LOG_NOTICE, NULL, NULL,
                                "Removed %u trace instance%s that an earlier daemon left behind", job->n_removed,
@@ -193,6 +208,7 @@ static void submit_stale(Manager *manager) {
         *job = (StaleJob){
                 .job = { .item = { .free = stale_job_free }, .run = stale_run, .done = stale_done },
                 .manager = manager,
+                .lease = manager->lease,
         };
         worker_submit(manager->kernel_worker, &job->job);
 }

@@ -47,7 +47,9 @@ int manager_new(const ManagerConfig *config, Error *error, Manager **ret) {
         manager->store_path = strdup(config->store_path);
         if (!manager->store_path)
                 return -ENOMEM;
-        r = strv_copy(config->settings_files, &manager->settings_files);
+        r = lease_new(config->runtime_path, &manager->lease);
+        if (r >= 0)
+                r = strv_copy(config->settings_files, &manager->settings_files);
         if (r >= 0)
                 r = strv_copy(config->profile_directories, &manager->profile_directories);
         if (r < 0)
@@ -84,6 +86,7 @@ void manager_free(Manager *manager) {
                 capture_free(capture);
         while ((source = LIST_FIRST(&manager->sources)))
                 source_free(source);
+        lease_free(manager->lease);
         store_free(manager->store);
         profiles_free(manager->profiles);
         settings_clear(&manager->settings);

@@ -22,6 +22,7 @@
 
 #include "capture/store.h"
 #include "core/settings.h"
+#include "kernel/lease.h"
 #include "model/capture.h"
 #include "model/model.h"
 #include "model/profiles.h"
@@ -47,6 +48,7 @@ typedef struct ManagerObserver {
 typedef struct ManagerConfig {
         sd_event *event;
         const char *store_path;
+        const char *runtime_path;         /* what must be known after a crash, and not after a reboot */
         char *const *settings_files;      /* in order; a directory stands for its *.json in order */
         char *const *profile_directories; /* the first that has a name wins */
         const ManagerObserver *observer;  /* borrowed */
@@ -63,6 +65,7 @@ struct Manager {
         Settings settings;
         Profiles *profiles;
         Store *store; /* opened when first needed: an embedded daemon that writes to a file needs none */
+        Lease *lease; /* used by the kernel worker */
         Worker *kernel_worker, *store_worker, *digest_worker;
         struct SessionList sessions;
         struct CaptureList captures;

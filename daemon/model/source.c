@@ -43,7 +43,8 @@ bool source_is_running(const Source *source) {
 typedef struct SetupJob {
         Job job;
         Source *source;
-        char *name;
+        Lease *lease;
+        char *name, *holder;
         const EventSelection *selection; /* of the first sharer, which is not freed while it starts */
         const Identity *owner;           /* the same */
         Spec *spec;
@@ -64,6 +65,7 @@ static void setup_job_free(MailboxItem *item) {
         spec_free(job->spec);
         error_clear(&job->error);
         free(job->name);
+        free(job->holder);
         free(job);
 }
 
@@ -94,6 +96,9 @@ static void setup_run(Job *base) {
         job->r = instance_create(job->name, &job->error, &job->instance);
         if (job->r >= 0 && spec_is_self(job->spec))
                 job->r = instance_limit_to(job->instance, job->owner, &job->error);
+        if (job->r >= 0)
+                job->r = instance_lease(job->instance, job->lease, job->holder, job->spec, job->selection,
+                                        &job->error);
         if (job->r >= 0)
                 job->r = probe_set_new(job->name, job->spec, &job->error, &job->probes);
         if (job->r >= 0)
@@ -349,11 +354,13 @@ int source_new(Manager *manager, Session *session, char *key, Error *error, Sour
                 *job = (SetupJob){
                         .job = { .item = { .free = setup_job_free }, .run = setup_run, .done = setup_done },
                         .source = source,
+                        .lease = manager->lease,
                         .name = strdup(session->id),
+                        .holder = strdup(session->name),
                         .selection = &session->selection,
                         .owner = &session->identity,
                 };
-        if (!job || !job->name || !source->name || spec_copy(session->spec, &job->spec) < 0) {
+        if (!job || !job->name || !job->holder || !source->name || spec_copy(session->spec, &job->spec) < 0) {
                 if (job)
                         setup_job_free(&job->job.item);
                 source_free(source);

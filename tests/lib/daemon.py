@@ -216,6 +216,7 @@ class Daemon:
     def arguments(self):
         return [
             f"--store={self.store}",
+            f"--runtime={self.store.parent / 'runtime'}",
             f"--settings={self.settings_file}",
             f"--profiles={self.profiles}",
             f"--profiles={SOURCE / 'profiles'}",
