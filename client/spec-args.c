@@ -31,6 +31,8 @@ void spec_args_clear(SpecArgs *args) {
         strv_free(args->options);
         strv_free(args->functions);
         strv_free(args->functions_notrace);
+        strv_free(args->graph_functions);
+        strv_free(args->graph_notrace);
         free(args->pids);
         probe_args_clear(&args->probes);
         spec_args_init(args);
@@ -200,6 +202,12 @@ static ParseResult take_segments(SpecArgs *args, const char *argument) {
         return PARSE_GO_ON;
 }
 
+static ParseResult take_graph_depth(SpecArgs *args, const char *argument) {
+        if (parse_unsigned(argument, &args->graph_depth) < 0 || args->graph_depth == 0)
+                return wrong("--max-graph-depth", argument, "a number of levels");
+        return PARSE_GO_ON;
+}
+
 /* Those of the tracer and of stack traces. */
 static ParseResult take_tracer_option(SpecArgs *args, int c, const char *argument, bool *is_spec) {
         switch (c) {
@@ -210,6 +218,12 @@ static ParseResult take_tracer_option(SpecArgs *args, int c, const char *argumen
                 return take_functions("--function", argument, &args->functions);
         case 'n':
                 return take_functions("--notrace", argument, &args->functions_notrace);
+        case 'g':
+                return take_functions("--graph-function", argument, &args->graph_functions);
+        case OPTION_GRAPH_NOTRACE:
+                return take_functions("--graph-notrace", argument, &args->graph_notrace);
+        case OPTION_MAX_GRAPH_DEPTH:
+                return take_graph_depth(args, argument);
         case 'T':
                 return take_words("stacktrace", &args->options);
         case OPTION_USER_STACK:
@@ -484,6 +498,8 @@ static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
         if (r >= 0)
                 r = append_string(m, "tracer", args->tracer);
         if (r >= 0)
+                r = append_number(m, "graph_depth", args->graph_depth);
+        if (r >= 0)
                 r = append_true(m, "all_functions", args->all_functions);
         if (r >= 0)
                 r = append_true(m, "function_stacks", args->function_stacks);
@@ -510,6 +526,10 @@ int spec_args_append(const SpecArgs *args, sd_bus_message *message) {
                 r = append_strings(message, "functions", args->functions);
         if (r >= 0)
                 r = append_strings(message, "functions_notrace", args->functions_notrace);
+        if (r >= 0)
+                r = append_strings(message, "graph_functions", args->graph_functions);
+        if (r >= 0)
+                r = append_strings(message, "graph_notrace", args->graph_notrace);
         if (r >= 0)
                 r = append_descriptors(message, args);
         return r < 0 ? r : sd_bus_message_close_container(message);

@@ -39,6 +39,8 @@ typedef struct SpecArgs {
         const char *scope;  /* NULL: the daemon's default */
         const char *tracer; /* argv's */
         char **functions, **functions_notrace;
+        char **graph_functions, **graph_notrace;
+        uint64_t graph_depth;
         bool all_functions, function_stacks;
         /* Not options of their own: */
         bool attached;
@@ -55,6 +57,8 @@ enum {
         OPTION_SYMBOLS,
         OPTION_ALL_FUNCTIONS,
         OPTION_FUNC_STACK,
+        OPTION_GRAPH_NOTRACE,
+        OPTION_MAX_GRAPH_DEPTH,
         OPTION_USER_STACK,
         OPTION_RING_SIZE,
         OPTION_PROBE,
@@ -62,7 +66,7 @@ enum {
         OPTION_AFTER_SPEC,
 };
 
-#define SPEC_ARGS_SHORT "e:f:vP:cM:C:O:b:p:l:n:T"
+#define SPEC_ARGS_SHORT "e:f:vP:cM:C:O:b:p:l:n:g:T"
 /* One row a line. */
 /* clang-format off */
 #define SPEC_ARGS_LONG \
@@ -83,6 +87,9 @@ enum {
         { "tracer", required_argument, NULL, 'p' }, \
         { "function", required_argument, NULL, 'l' }, \
         { "notrace", required_argument, NULL, 'n' }, \
+        { "graph-function", required_argument, NULL, 'g' }, \
+        { "graph-notrace", required_argument, NULL, OPTION_GRAPH_NOTRACE }, \
+        { "max-graph-depth", required_argument, NULL, OPTION_MAX_GRAPH_DEPTH }, \
         { "stacktrace", no_argument, NULL, 'T' }, \
         { "all-functions", no_argument, NULL, OPTION_ALL_FUNCTIONS }, \
         { "func-stack", no_argument, NULL, OPTION_FUNC_STACK }, \

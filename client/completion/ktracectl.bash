@@ -57,7 +57,7 @@ _ktracectl() {
                 --embedded'
         local spec='-e --event -f --filter -v --exclude --profile -P --pid -c --children -M --cpus -C --clock -O
                 --option -b --buffer-size --duration --probe --ring-size --segment-size --segment-age --segments --symbols -p --tracer -l
-                --function -n --notrace --all-functions --func-stack -T --stacktrace --user-stack'
+                --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth --all-functions --func-stack -T --stacktrace --user-stack'
         local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary
                 --top -t --nanoseconds'
 
