@@ -66,6 +66,8 @@ static const char help_text[] =
         "  -b --buffer-size=SIZE           Kernel buffer for each CPU; KiB, or with K, M, G\n"
         "     --duration=SPAN              Stop after this time\n"
         "     --segment-size=SIZE          Begin a new segment after so many bytes\n"
+        "     --unit=UNIT                  Only the processes of this systemd unit\n"
+        "     --user=USER                  Only the processes of this user\n"
         "     --probe=DEFINITION           An event of one's own, such as uprobe:libc.so.6:malloc size=%di\n"
         "     --ring-size=SIZE             Keep it in the kernel's buffer, all CPUs together, for snapshots\n"
         "     --segment-age=SPAN           Begin a new segment after this time\n"

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,20 @@ static ParseResult take_span(const char *option, const char *argument, uint64_t 
         return PARSE_GO_ON;
 }
 
+/* By name or number. */
+static ParseResult take_user(SpecArgs *args, const char *argument) {
+        const struct passwd *user = getpwnam(argument);
+        uint64_t number;
+
+        if (user)
+                number = user->pw_uid;
+        else if (parse_unsigned(argument, &number) < 0 || number > SPEC_USER_MAX)
+                return wrong("--user", argument, "a user's name or number");
+        args->user = (uid_t) number;
+        args->has_user = true;
+        return PARSE_GO_ON;
+}
+
 static ParseResult take_probe(SpecArgs *args, const char *argument) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
 
@@ -273,6 +288,11 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return take_size("--segment-size", argument, &args->segment_size);
         case OPTION_SEGMENT_AGE:
                 return take_span("--segment-age", argument, &args->segment_age);
+        case OPTION_UNIT:
+                args->unit = argument;
+                return PARSE_GO_ON;
+        case OPTION_USER:
+                return take_user(args, argument);
         case OPTION_PROBE:
                 return take_probe(args, argument);
         case OPTION_RING_SIZE:
@@ -324,7 +344,7 @@ ParseResult spec_args_parse(SpecArgs *args, Globals *globals, int argc, char *ar
 }
 
 ParseResult spec_args_check(const SpecArgs *args, bool has_program) {
-        if (args->children && args->n_pids == 0 && !has_program) {
+        if (args->children && args->n_pids == 0 && !args->unit && !args->has_user && !has_program) {
                 (void) verb_usage("--children needs --pid, or --follow with a program.");
                 return PARSE_WRONG;
         }
@@ -467,6 +487,19 @@ static int append_descriptors(sd_bus_message *m, const SpecArgs *args) {
         return r < 0 ? r : append_probe_files(m, &args->probes);
 }
 
+/* As systemctl does, a name without a type is a service's. */
+static int append_unit(sd_bus_message *m, const char *unit) {
+        CLEANUP_FREE char *name = NULL;
+
+        if (!unit)
+                return 0;
+        if (asprintf(&name, "%s%s", unit, strchr(unit, '.') ? "" : ".service") < 0) {
+                name = NULL;
+                return -ENOMEM;
+        }
+        return append_string(m, "unit", name);
+}
+
 static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
         int r;
 
@@ -475,6 +508,10 @@ static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
                 r = append_string(m, "scope", args->scope);
         if (r >= 0)
                 r = append_true(m, "children", args->children);
+        if (r >= 0)
+                r = append_unit(m, args->unit);
+        if (r >= 0 && args->has_user)
+                r = sd_bus_message_append(m, "{sv}", "user", "u", (uint32_t) args->user);
         if (r >= 0)
                 r = append_string(m, "cpus", args->cpus);
         if (r >= 0)

@@ -28,6 +28,9 @@ typedef struct SpecArgs {
         int32_t *pids;
         size_t n_pids;
         bool children;
+        const char *unit; /* argv's, as it was given */
+        bool has_user;
+        uid_t user;
         const char *profile, *cpus, *clock; /* argv's; NULL: not given, as 0 is for the numbers */
         char **options;
         uint64_t buffer_size, segment_size; /* bytes */
@@ -62,6 +65,8 @@ enum {
         OPTION_USER_STACK,
         OPTION_RING_SIZE,
         OPTION_PROBE,
+        OPTION_UNIT,
+        OPTION_USER,
         OPTION_SCOPE,
         OPTION_AFTER_SPEC,
 };
@@ -96,6 +101,8 @@ enum {
         { "user-stack", no_argument, NULL, OPTION_USER_STACK }, \
         { "symbols", no_argument, NULL, OPTION_SYMBOLS }, \
         { "ring-size", required_argument, NULL, OPTION_RING_SIZE }, \
+        { "unit", required_argument, NULL, OPTION_UNIT }, \
+        { "user", required_argument, NULL, OPTION_USER }, \
         { "probe", required_argument, NULL, OPTION_PROBE }, \
         { "scope", required_argument, NULL, OPTION_SCOPE }
 /* clang-format on */

@@ -142,6 +142,14 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
                 r = bus_call_add_detail(call, "pids", pids);
         if (r >= 0)
                 r = bus_call_add_detail(call, "tracer", spec->tracer ? spec->tracer : "nop");
+        if (r >= 0)
+                r = bus_call_add_detail(call, "unit", spec->unit ? spec->unit : "");
+        if (r >= 0 && spec_is_given(spec, SPEC_USER)) {
+                char user[16];
+
+                (void) snprintf(user, sizeof(user), "%llu", (unsigned long long) spec->user);
+                r = bus_call_add_detail(call, "user", user);
+        }
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(lists); i++)
                 r = add_list_detail(call, lists[i].key, lists[i].strings, lists[i].separator);
         return r < 0 ? r : add_list_detail(call, "probe_files", files, "; ");

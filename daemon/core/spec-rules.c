@@ -37,7 +37,10 @@ static int check_counts(const Spec *spec, Error *error) {
 /* Keys whose names and types are settled, but that this version cannot serve. */
 static int check_supported(const Spec *spec, Error *error) {
         static const SpecKey unsupported[] = {
-                SPEC_SYNTHETIC_EVENTS, SPEC_SQL, SPEC_TRIGGERS, SPEC_HISTOGRAMS, SPEC_UNIT, SPEC_USER,
+                SPEC_SYNTHETIC_EVENTS,
+                SPEC_SQL,
+                SPEC_TRIGGERS,
+                SPEC_HISTOGRAMS,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)
@@ -86,7 +89,7 @@ int spec_validate(const Spec *spec, Error *error) {
                 return error_set(error, ERROR_INVALID_ARGUMENT,
                                  "events: at least one is needed, or a tracer, or a probe");
         if (spec->children && !spec_has_processes(spec))
-                return error_set(error, ERROR_INVALID_ARGUMENT, "children: needs pids or pidfds");
+                return error_set(error, ERROR_INVALID_ARGUMENT, "children: needs pids, pidfds, unit or user");
         for (size_t i = 0; spec_is_given(spec, SPEC_OUTPUT) && i < ELEMENTSOF(rotation); i++)
                 if (spec_is_given(spec, rotation[i]))
                         return error_set(error, ERROR_INVALID_ARGUMENT, "%s: not with output, which is one segment",
@@ -98,8 +101,16 @@ bool spec_is_ring(const Spec *spec) {
         return spec->mode && strcmp(spec->mode, SPEC_MODE_RING) == 0;
 }
 
+bool spec_has_group(const Spec *spec) {
+        return spec->unit || spec_is_given(spec, SPEC_USER);
+}
+
+bool spec_follows_children(const Spec *spec) {
+        return spec->children || spec_has_group(spec);
+}
+
 bool spec_has_processes(const Spec *spec) {
-        return spec_is_given(spec, SPEC_PIDS) || spec_is_given(spec, SPEC_PIDFDS);
+        return spec_is_given(spec, SPEC_PIDS) || spec_is_given(spec, SPEC_PIDFDS) || spec_has_group(spec);
 }
 
 /* Writes the patterns so that lists that select the same in another order give the same text: order counts

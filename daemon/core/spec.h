@@ -252,7 +252,11 @@ bool spec_scope_is_valid(const char *scope);
 bool spec_is_self(const Spec *spec);
 const char *spec_scope(const Spec *spec); /* never NULL */
 
-/* A session that traces only certain processes (pids or pidfds given, even an empty list). */
+/* A unit or user is given, whose processes are traced, whatever they start, and what comes to them later. */
+bool spec_has_group(const Spec *spec);
+/* What the traced processes start is traced, too. */
+bool spec_follows_children(const Spec *spec);
+/* A session that traces only certain processes (pids or pidfds given, even an empty list, or a unit or user). */
 bool spec_has_processes(const Spec *spec);
 bool spec_is_ring(const Spec *spec);
 

@@ -15,6 +15,7 @@
 #include "kernel/functions.h"
 #include "kernel/probe-set.h"
 #include "kernel/process.h"
+#include "kernel/task-group.h"
 #include "kernel/tracer.h"
 #include "kernel/tracing-dir.h"
 
@@ -211,6 +212,8 @@ int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret) {
                 r = check_cpus(spec, error);
         if (r >= 0)
                 r = check_processes(spec, error);
+        if (r >= 0)
+                r = task_group_check(spec, error);
         if (r >= 0)
                 r = probe_set_check(spec, error);
         if (r >= 0)

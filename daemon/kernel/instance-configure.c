@@ -78,8 +78,8 @@ static int configure_default_options(Instance *instance, const Spec *spec, Error
         } defaults[] = {
                 { "overwrite", true },
                 { "markers", true },
-                { "event-fork", spec->children || instance->is_limited },
-                { "function-fork", spec->children && spec_records_functions(spec) },
+                { "event-fork", spec_follows_children(spec) || instance->is_limited },
+                { "function-fork", spec_follows_children(spec) && spec_records_functions(spec) },
                 { "function-trace", spec_records_functions(spec) },
                 { "stacktrace", false },
                 { "userstacktrace", false },

@@ -8,6 +8,7 @@
 #include "model/manager.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
+#include "model/source-group.h"
 #include "model/source.h"
 
 Source *source_find(Manager *manager, const char *key) {
@@ -29,6 +30,8 @@ void source_free(Source *source) {
         pump_free(source->pump);
         instance_free(source->instance);
         probe_set_free(source->probes);
+        task_group_free(source->group);
+        sd_event_source_disable_unref(source->group_timer);
         free(source->key);
         free(source->name);
         free(source);
@@ -52,6 +55,7 @@ typedef struct SetupJob {
         Error error;
         Instance *instance;
         ProbeSet *probes;
+        TaskGroup *group;
         Pump *pump;
 } SetupJob;
 
@@ -62,6 +66,7 @@ static void setup_job_free(MailboxItem *item) {
         if (job->instance)
                 (void) instance_destroy(job->instance);
         (void) probe_set_destroy(job->probes);
+        task_group_free(job->group);
         spec_free(job->spec);
         error_clear(&job->error);
         free(job->name);
@@ -105,6 +110,10 @@ static void setup_run(Job *base) {
                 job->r = instance_configure(job->instance, job->spec, job->selection, &job->error);
         if (job->r >= 0)
                 job->r = probe_set_enable(job->probes, job->instance, job->spec, &job->error);
+        if (job->r >= 0)
+                job->r = task_group_new(job->spec, &job->group);
+        if (job->r >= 0 && job->group)
+                job->r = source_add_group(job->group, job->instance, &job->error);
         if (job->r >= 0)
                 job->r = make_pump(job);
         if (job->r < 0 && job->instance) {
@@ -167,6 +176,7 @@ static void teardown_done(Job *base) {
 static void source_tear_down(Source *source) {
         source->state = SOURCE_TEARING_DOWN;
         source->pump_source = sd_event_source_disable_unref(source->pump_source);
+        source->group_timer = sd_event_source_disable_unref(source->group_timer);
         pump_free(STEAL_PTR(source->pump));
 
         TeardownJob *job = calloc(1, sizeof(*job));
@@ -272,6 +282,9 @@ static int source_begin(Source *source) {
         int r = sd_event_add_io(source->manager->event, &source->pump_source, pump_fd(source->pump), EPOLLIN, on_pump,
                                 source);
 
+        if (r >= 0 && source->group)
+                r = source_watch_group(source);
+
         if (r >= 0)
                 source->state = SOURCE_RUNNING;
         return r;
@@ -288,6 +301,7 @@ static void setup_done(Job *base) {
         if (r >= 0) {
                 source->instance = STEAL_PTR(job->instance);
                 source->probes = STEAL_PTR(job->probes);
+                source->group = STEAL_PTR(job->group);
                 source->pump = STEAL_PTR(job->pump);
                 r = source_begin(source);
                 if (r < 0)

@@ -18,6 +18,7 @@
 #include "core/event.h"
 #include "kernel/instance.h"
 #include "kernel/probe-set.h"
+#include "kernel/task-group.h"
 #include "model/session.h"
 
 typedef enum SourceState {
@@ -35,6 +36,8 @@ struct Source {
         char *name; /* of the instance, without prefix */
         Instance *instance;
         ProbeSet *probes; /* of the only sharer; NULL: none */
+        TaskGroup *group; /* likewise */
+        sd_event_source *group_timer;
         Pump *pump;
         sd_event_source *pump_source;
         uint64_t buffer_memory; /* reserved: bytes for each CPU times CPUs */

@@ -42,7 +42,7 @@ def policy():
 
 
 def test_every_action_that_is_asked_for_is_in_the_policy_file():
-    used = {QUERY, *ACTIONS.values(), "org.ktraced1.trace-functions", "org.ktraced1.kernel-addresses"}
+    used = {QUERY, *ACTIONS.values(), "org.ktraced1.trace-functions", "org.ktraced1.kernel-addresses", "org.ktraced1.define-probes"}
     assert used <= set(policy())
 
 
@@ -63,7 +63,10 @@ def test_shipped_policy_for_a_caller_without_a_session(real_polkit, root, nobody
             continue  # takes a descriptor; the mock's tests have it
         action = ACTIONS.get((interface, method), QUERY)
         if allowed[action][0] == "yes":
-            things.call(nobody, interface, method, None)
+            try:
+                things.call(nobody, interface, method, None)
+            except BusError as error:  # some kernels keep their functions to themselves
+                assert (method, error.name) == ("ListFunctions", "org.ktraced1.Error.NotSupportedByKernel")
         else:
             with pytest.raises(BusError) as caught:
                 things.call(nobody, interface, method, None)
