@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,8 +128,10 @@ static int parse(const char *definition, Place *place, Error *error) {
                                  TEXT_ESCAPE(definition), place->kind, place->kind);
         place->file = strndup(at, (size_t) (colon - at));
         where = strndup(colon + 1, (size_t) (end - colon - 1));
-        if (!place->file || !where)
-                return out_of_memory(error);
+        if (!place->file || !where) {
+                (void) out_of_memory(error);
+                return -ENOMEM;
+        }
         place->arguments = end;
         r = parse_place(where, place, error);
         return r < 0 ? r : 1;
@@ -234,9 +237,10 @@ static int add_place(ProbeArgs *args, Place *place, Error *error) {
                 if (r < 0)
                         return r;
         }
+        start += place->offset;
         if (make_name(place) < 0 || add_file(args, steal_fd(&fd), path, &file) < 0 ||
-            asprintf(&text, "%s%s%s:@%zu:0x%llx%s", place->name ? place->name : "", place->name ? "=" : "",
-                     place->kind, file, (unsigned long long) (start + place->offset), place->arguments) < 0)
+            asprintf(&text, "%s%s%s:@%zu:0x%" PRIx64 "%s", place->name ? place->name : "", place->name ? "=" : "",
+                     place->kind, file, start, place->arguments) < 0)
                 return out_of_memory(error);
         return strv_append(&args->definitions, text) < 0 ? out_of_memory(error) : 0;
 }

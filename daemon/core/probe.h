@@ -51,7 +51,7 @@ typedef struct Probe {
 } Probe;
 
 /* ERROR_INVALID_ARGUMENT: a sentence, then the definition and, on a line of its own, '^' below the position. */
-int probe_parse(const char *text, Error *error, Probe *ret);
+int probe_parse(const char *definition, Error *error, Probe *ret);
 void probe_clear(Probe *probe);
 /* The same without a result, for the table of the spec's keys. */
 int probe_check(const char *text, Error *error);

@@ -134,36 +134,45 @@ static int check_state(const Session *session, Error *error) {
         return 0;
 }
 
+static int snapshot_new(Session *session, const SnapshotOptions *options, Snapshot **ret) {
+        Snapshot *snapshot = calloc(1, sizeof(*snapshot));
+        int r = 0;
+
+        if (!snapshot)
+                return -ENOMEM;
+        snapshot->session = session;
+        if (options->reason) {
+                snapshot->reason = strdup(options->reason);
+                if (!snapshot->reason)
+                        r = -ENOMEM;
+        }
+        if (r >= 0 && options->after > 0)
+                r = sd_event_add_time_relative(session->manager->event, &snapshot->timer, CLOCK_MONOTONIC,
+                                               options->after, 0, on_time, snapshot);
+        if (r < 0) {
+                snapshot_free(snapshot);
+                return r;
+        }
+        *ret = snapshot;
+        return 0;
+}
+
 void session_snapshot(Session *session, const SnapshotOptions *options, ModelDone done, void *userdata) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
-        Snapshot *snapshot = NULL;
+        Snapshot *snapshot;
 
         int r = check_state(session, &error);
         if (r >= 0) {
-                snapshot = calloc(1, sizeof(*snapshot));
-                r = snapshot ? 0 : error_set_errno(&error, -ENOMEM, "Cannot take a snapshot");
-        }
-        if (r >= 0) {
-                *snapshot = (Snapshot){
-                        .session = session,
-                        .reason = options->reason ? strdup(options->reason) : NULL,
-                        .done = done,
-                        .userdata = userdata,
-                };
-                if (options->reason && !snapshot->reason)
-                        r = -ENOMEM;
-                if (r >= 0 && options->after > 0)
-                        r = sd_event_add_time_relative(session->manager->event, &snapshot->timer, CLOCK_MONOTONIC,
-                                                       options->after, 0, on_time, snapshot);
-                if (r < 0) {
-                        snapshot_free(snapshot);
-                        r = error_set_errno(&error, r, "Cannot take a snapshot");
-                }
+                r = snapshot_new(session, options, &snapshot);
+                if (r < 0)
+                        (void) error_set_errno(&error, r, "Cannot take a snapshot");
         }
         if (r < 0) {
                 done(r, &error, NULL, userdata);
                 return;
         }
+        snapshot->done = done;
+        snapshot->userdata = userdata;
         LIST_INSERT_HEAD(&session->snapshots, snapshot, snapshots);
         if (!snapshot->timer)
                 snapshot_begin(snapshot);

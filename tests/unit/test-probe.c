@@ -99,20 +99,23 @@ static void test_refusals(void **state) {
         }
 }
 
+static void append(char *to, size_t size, const char *text, unsigned times) {
+        size_t n = strlen(to);
+
+        for (; times > 0; times--)
+                n += (size_t) snprintf(to + n, size - n, "%s", text);
+}
+
 static void test_nesting_and_number(void **state) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
-        char text[2048] = "kprobe:f ";
+        char nested[2048] = "kprobe:f ", many[2048] = "kprobe:f";
 
-        for (size_t i = 0; i < 15; i++)
-                strcat(text, "+0(");
-        assert_fails(probe_check(text, &error), &error, ERROR_INVALID_ARGUMENT, "Nested too deeply");
-        strcpy(text, "kprobe:f");
-        for (size_t i = 0; i < PROBE_ARGUMENTS_MAX; i++)
-                strcat(text, " %di");
-        error_clear(&error);
-        assert_succeeds(probe_check(text, &error), &error);
-        strcat(text, " %di");
-        assert_fails(probe_check(text, &error), &error, ERROR_INVALID_ARGUMENT, "Too many arguments");
+        append(nested, sizeof(nested), "+0(", 15);
+        assert_fails(probe_check(nested, &error), &error, ERROR_INVALID_ARGUMENT, "Nested too deeply");
+        append(many, sizeof(many), " %di", PROBE_ARGUMENTS_MAX);
+        assert_succeeds(probe_check(many, &error), &error);
+        append(many, sizeof(many), " %di", 1);
+        assert_fails(probe_check(many, &error), &error, ERROR_INVALID_ARGUMENT, "Too many arguments");
 }
 
 static void test_lists(void **state) {

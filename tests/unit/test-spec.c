@@ -336,7 +336,8 @@ static void test_validate(void **state) {
         assert_succeeds(set_list(*state, SPEC_EVENTS, "sched", &error), &error);
         assert_succeeds(spec_validate(*state, &error), &error);
         assert_succeeds(set_boolean(*state, SPEC_CHILDREN, true, &error), &error);
-        assert_fails(spec_validate(*state, &error), &error, ERROR_INVALID_ARGUMENT, "children: needs pids, pidfds, unit or user");
+        assert_fails(spec_validate(*state, &error), &error, ERROR_INVALID_ARGUMENT,
+                     "children: needs pids, pidfds, unit or user");
         assert_succeeds(set_pids(*state, NULL, 0, &error), &error);
         assert_succeeds(spec_validate(*state, &error), &error);
 }
