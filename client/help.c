@@ -72,6 +72,7 @@ static const char help_text[] =
         "     --ring-size=SIZE             Keep it in the kernel's buffer, all CPUs together, for snapshots\n"
         "     --segment-age=SPAN           Begin a new segment after this time\n"
         "     --segments=N                 Keep only the newest N segments\n"
+        "     --scope=self|system          Only own processes, without authorization; or all\n"
         "     --symbols                    Put the kernel's symbol table into the capture\n"
         "  -o --output=FILE                Record into FILE (record)\n"
         "     --name=NAME                  Name of the session (record)\n"

@@ -185,7 +185,7 @@ static bool is_self(const Recording *recording) {
         return recording->spec.scope && strcmp(recording->spec.scope, SPEC_SCOPE_SELF) == 0;
 }
 
-/* One try with the scope as it is in the spec; 1 when it is too narrow. */
+/* One try with the scope as it is in the spec; 1 when it is too narrow, or polkit would have to ask and cannot. */
 static int try_start(Recording *recording, Error *error) {
         bool self = is_self(recording);
         int r;
@@ -204,7 +204,7 @@ static int try_start(Recording *recording, Error *error) {
         r = bus_manager_start_session(recording->client, recording->name, &recording->spec, error,
                                       &recording->session);
         recording->starting = false;
-        return r < 0 && error->code == ERROR_OUT_OF_SCOPE ? 1 : r;
+        return r < 0 && (error->code == ERROR_OUT_OF_SCOPE || error->code == ERROR_INTERACTION_REQUIRED) ? 1 : r;
 }
 
 static int start_with_some_scope(Recording *recording) {
@@ -215,6 +215,9 @@ static int start_with_some_scope(Recording *recording) {
         if (guessed) {
                 recording->spec.scope = SPEC_SCOPE_SELF;
                 r = try_start(recording, &narrow);
+                /* The same may be granted with the wider scope's action: by a rule, or to one who is asked. */
+                if (r > 0 && narrow.code == ERROR_INTERACTION_REQUIRED)
+                        recording->follow = recording->spec.children = recording->program_argv != NULL;
                 if (r > 0)
                         recording->spec.scope = NULL;
                 else if (r < 0)
@@ -226,8 +229,10 @@ static int start_with_some_scope(Recording *recording) {
         bus_client_end_agent(recording->client);
         if (r == 0)
                 return EXIT_SUCCESS;
+        if (recording->interrupted && error.code == ERROR_NONE)
+                error_move(&error, &narrow);
         shown = verb_failed(&error, "start recording");
-        if (narrow.code != ERROR_NONE)
+        if (narrow.code == ERROR_OUT_OF_SCOPE)
                 fprintf(stderr,
                         "Without authorization only your own programs can be recorded, and not like this: %s\n",
                         error_text(&narrow));

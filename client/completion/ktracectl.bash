@@ -56,8 +56,9 @@ _ktracectl() {
         local globals='-h --help --version -q --quiet --json -j --no-pager --no-legend --no-ask-password -H --host
                 --embedded'
         local spec='-e --event -f --filter -v --exclude --profile -P --pid -c --children -M --cpus -C --clock -O
-                --option -b --buffer-size --duration --unit --user --probe --ring-size --segment-size --segment-age --segments --symbols -p --tracer -l
-                --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth --all-functions --func-stack -T --stacktrace --user-stack'
+                --option -b --buffer-size --duration --unit --user --probe --ring-size --segment-size --segment-age --segments
+                --scope --symbols -p --tracer -l --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth
+                --all-functions --func-stack -T --stacktrace --user-stack'
         local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary
                 --top -t --nanoseconds'
 
@@ -143,6 +144,10 @@ _ktracectl() {
                 ;;
         esac
 
+        if [[ $cur == --scope=* ]]; then
+                __ktracectl_reply "${cur#*=}" one <<<'self system'
+                return
+        fi
         if [[ $cur == --json=* ]]; then
                 __ktracectl_reply "${cur#*=}" one <<<'pretty short off'
                 return

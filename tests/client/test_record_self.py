@@ -75,6 +75,15 @@ def test_refusal_says_what_would_need_no_authorization(own_only, daemon, bus, ou
     assert not output.exists()
 
 
+def test_program_alone_with_the_wider_action(polkit, daemon, bus, output):
+    """Where trace-self needs a password that nobody can be asked for, and a rule grants trace-system."""
+    polkit.actions = {TRACE_SELF: "challenge"}
+    done = record(bus, "-e", "raw_syscalls", "-o", output, "--", "sh", "-c", "/bin/true; exit 0")
+    assert done.returncode == 0, done.stderr
+    assert asked(polkit) == [TRACE_SELF, TRACE_SYSTEM]
+    assert names(report(output)) <= {"sh", "true", "ktracectl", "<...>"}
+
+
 def test_scope_can_be_chosen(polkit, daemon, bus, output):
     done = record(bus, "--scope=system", "-e", "raw_syscalls", "-F", "-o", output, "--", "true")
     assert done.returncode == 0, done.stderr

@@ -158,10 +158,10 @@ def test_an_ordinary_user_is_refused(started, no_rule):
     before = captures(started)
     command = f"ktracectl --no-ask-password record -e sched -o /home/{image.USER}/trace.dat -- true"
     status, output = run_as_user(started, f"cd; {command}")
-    assert (status, output) == (1, "Failed to start recording: Interactive authentication is required\n")
+    assert status == 1 and output.startswith("Failed to start recording: Interactive authentication is required\n")
     set_rule(started, "NO")
     status, output = run_as_user(started, f"cd; {command}")
-    assert (status, output) == (1, "Failed to start recording: Not authorized\n")
+    assert status == 1 and output.startswith("Failed to start recording: Not authorized\n")
     assert captures(started) == before and sessions(started) == [] and instances(started) == []
     assert f"StartSession {TRACE_SYSTEM} for user 1000: Not authorized" in journal(started)
     # What anyone may.
