@@ -209,7 +209,11 @@ static int restore_options(Instance *instance, const OptionStates *from, const O
         return 0;
 }
 
-static int refuse_tracer(const Spec *spec, int r, Error *error) {
+static int refuse_tracer(const Instance *instance, const Spec *spec, int r, Error *error) {
+        /* tracing_set_tracer() looks at nothing else there (trace.c, 5.15 to 6.18). */
+        if (r == -EBUSY && !instance->tracefs)
+                return error_set(error, ERROR_BUSY,
+                                 "The top-level trace buffer is in use by another program: trace_pipe is being read");
         if (r == -EBUSY)
                 return error_set(error, ERROR_BUSY, "tracer: %s runs already, and the kernel lets it run only once",
                                  spec->tracer);
@@ -219,7 +223,7 @@ static int refuse_tracer(const Spec *spec, int r, Error *error) {
 
 static int start(Instance *instance, const Spec *spec, Error *error) {
         if (tracefs_instance_file_write(instance->tracefs, "current_tracer", spec->tracer) < 0)
-                return refuse_tracer(spec, -errno, error);
+                return refuse_tracer(instance, spec, -errno, error);
         return 0;
 }
 

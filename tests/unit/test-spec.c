@@ -657,6 +657,38 @@ static void test_powers(void **state) {
         assert_int_equal(powers_of("stacktrace nostacktrace", false), all);
 }
 
+static void test_graph_rules(void **state) {
+        static const struct {
+                const char *tracer;
+                SpecKey key;
+                const char *message; /* NULL: valid */
+        } rules[] = {
+                { "function_graph", SPEC_GRAPH_FUNCTIONS, NULL },
+                { "function", SPEC_GRAPH_FUNCTIONS, "graph_functions: needs the tracer \"function_graph\"" },
+                { "wakeup", SPEC_GRAPH_NOTRACE, "graph_notrace: needs the tracer \"function_graph\"" },
+                { "nop", SPEC_GRAPH_FUNCTIONS, "graph_functions: needs the tracer \"function_graph\"" },
+                /* Leaving out does not say what there is. */
+                { "function_graph", SPEC_GRAPH_NOTRACE, "tracer: function_graph without functions" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rules); i++) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                CLEANUP(spec_freep) Spec *spec = NULL;
+
+                assert_int_equal(spec_new(&spec), 0);
+                assert_succeeds(set_list(spec, SPEC_EVENTS, "sched", &error), &error);
+                assert_succeeds(set_string(spec, SPEC_TRACER, rules[i].tracer, &error), &error);
+                if (strcmp(rules[i].tracer, "function") == 0)
+                        assert_succeeds(set_list(spec, SPEC_FUNCTIONS, "vfs_read", &error), &error);
+                assert_succeeds(set_list(spec, rules[i].key, "vfs_*", &error), &error);
+                if (rules[i].message)
+                        assert_fails(spec_validate(spec, &error), &error, ERROR_INVALID_ARGUMENT, rules[i].message);
+                else
+                        assert_succeeds(spec_validate(spec, &error), &error);
+        }
+        assert_int_equal(set_list(*state, SPEC_GRAPH_FUNCTIONS, "*:mod:ext4", NULL), -EINVAL);
+}
+
 static void test_powers_of_tracers(void **state) {
         static const char *const tracers[] = { "function", "function_graph", "wakeup", "hwlat" };
 
@@ -700,6 +732,7 @@ int main(void) {
                 spec_test(test_source_key_of_values),
                 spec_test(test_processes_do_not_share),
                 spec_test(test_powers),
+                spec_test(test_graph_rules),
                 spec_test(test_powers_of_tracers),
                 spec_test(test_tracer_does_without_events),
                 spec_test(test_tracer_rules),
