@@ -165,6 +165,21 @@ static int to_offset(Elf *elf, uint64_t address, uint64_t *ret) {
         return -EINVAL;
 }
 
+static bool is_code(Elf *elf, uint64_t offset) {
+        size_t n;
+
+        if (elf_getphdrnum(elf, &n) < 0)
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                GElf_Phdr segment;
+
+                if (gelf_getphdr(elf, (int) i, &segment) && segment.p_type == PT_LOAD && (segment.p_flags & PF_X) &&
+                    offset >= segment.p_offset && offset - segment.p_offset < segment.p_filesz)
+                        return true;
+        }
+        return false;
+}
+
 static int not_found(const Search *search, const char *path, Error *error) {
         const char *near = suggestion_best(&search->suggestion);
 
@@ -180,17 +195,39 @@ static int not_found(const Search *search, const char *path, Error *error) {
                          TEXT_ESCAPE(search->symbol));
 }
 
-int elf_symbol_find(int fd, const char *path, const char *symbol, Error *error, uint64_t *ret_offset) {
-        CLEANUP(elf_endp) Elf *elf = NULL;
-        Search search = { .symbol = symbol, .length = strcspn(symbol, "@") };
+static int open_elf(int fd, const char *path, Error *error, Elf **ret) {
+        Elf *elf;
 
-        suggestion_init(&search.suggestion, symbol);
         if (elf_version(EV_CURRENT) == EV_NONE)
                 return error_set(error, ERROR_FAILED, "libelf is too old");
         elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-        if (!elf || elf_kind(elf) != ELF_K_ELF)
+        if (!elf || elf_kind(elf) != ELF_K_ELF) {
+                elf_endp(&elf);
                 return error_set(error, ERROR_INVALID_ARGUMENT, "%s is no ELF program or library", path);
+        }
+        *ret = elf;
+        return 0;
+}
 
+int elf_symbol_check_code(int fd, const char *path, uint64_t offset, Error *error) {
+        CLEANUP(elf_endp) Elf *elf = NULL;
+        int r = open_elf(fd, path, error, &elf);
+
+        if (r < 0 || is_code(elf, offset))
+                return r;
+        return error_set(error, ERROR_INVALID_ARGUMENT, "Offset 0x%llx is in no part of %s that can be executed",
+                         (unsigned long long) offset, path);
+}
+
+int elf_symbol_find(int fd, const char *path, const char *symbol, Error *error, uint64_t *ret_offset) {
+        CLEANUP(elf_endp) Elf *elf = NULL;
+        Search search = { .symbol = symbol, .length = strcspn(symbol, "@") };
+        int r;
+
+        suggestion_init(&search.suggestion, symbol);
+        r = open_elf(fd, path, error, &elf);
+        if (r < 0)
+                return r;
         search_file(&search, elf);
         if (!search.found)
                 search_by_build_id(&search, elf);

@@ -16,3 +16,7 @@
  * file, has no symbol of that name (near ones are suggested, and it is said when it is stripped), or one that is no
  * function with code of its own. */
 int elf_symbol_find(int fd, const char *path, const char *symbol, Error *error, uint64_t *ret_offset);
+
+/* Is there code at `offset` in the file? The kernel takes any, and a probe on what is never executed would say nothing.
+ * ERROR_INVALID_ARGUMENT. */
+int elf_symbol_check_code(int fd, const char *path, uint64_t offset, Error *error);

@@ -100,12 +100,11 @@ static int parse_place(const char *text, Place *place, Error *error) {
         return place->symbol ? 0 : out_of_memory(error);
 }
 
-/* 1 when it is a uprobe with a file to look into, 0 for all else, which is the daemon's to read. */
+/* Sets `file` for a uprobe, with a file to look into; all else is the daemon's to read. */
 static int parse(const char *definition, Place *place, Error *error) {
         size_t length = strcspn(definition, "=: ");
         const char *at = definition, *end, *colon;
         CLEANUP_FREE char *where = NULL;
-        int r;
 
         if (at[length] == '=') {
                 place->name = strndup(at, length);
@@ -128,13 +127,10 @@ static int parse(const char *definition, Place *place, Error *error) {
                                  TEXT_ESCAPE(definition), place->kind, place->kind);
         place->file = strndup(at, (size_t) (colon - at));
         where = strndup(colon + 1, (size_t) (end - colon - 1));
-        if (!place->file || !where) {
-                (void) out_of_memory(error);
-                return -ENOMEM;
-        }
+        if (!place->file || !where)
+                return out_of_memory(error);
         place->arguments = end;
-        r = parse_place(where, place, error);
-        return r < 0 ? r : 1;
+        return parse_place(where, place, error);
 }
 
 /* Opens NAME in each of the directories of a list with ':'. *ret_path is the first that is there. */
@@ -238,10 +234,16 @@ static int add_place(ProbeArgs *args, Place *place, Error *error) {
                         return r;
         }
         start += place->offset;
-        if (make_name(place) < 0 || add_file(args, steal_fd(&fd), path, &file) < 0 ||
-            asprintf(&text, "%s%s%s:@%zu:0x%" PRIx64 "%s", place->name ? place->name : "", place->name ? "=" : "",
-                     place->kind, file, start, place->arguments) < 0)
+        r = elf_symbol_check_code(fd, path, start, error);
+        if (r < 0)
+                return r;
+        if (make_name(place) < 0 || add_file(args, steal_fd(&fd), path, &file) < 0)
                 return out_of_memory(error);
+        if (asprintf(&text, "%s%s%s:@%zu:0x%" PRIx64 "%s", place->name ? place->name : "", place->name ? "=" : "",
+                     place->kind, file, start, place->arguments) < 0) {
+                text = NULL;
+                return out_of_memory(error);
+        }
         return strv_append(&args->definitions, text) < 0 ? out_of_memory(error) : 0;
 }
 
@@ -252,7 +254,7 @@ int probe_args_add(ProbeArgs *args, const char *definition, Error *error) {
         r = parse(definition, &place, error);
         if (r < 0)
                 return r;
-        if (r > 0)
+        if (place.file)
                 return add_place(args, &place, error);
         return strv_append(&args->definitions, definition) < 0 ? out_of_memory(error) : 0;
 }

@@ -53,6 +53,15 @@ static bool is_register(const char *name, size_t length) {
                 if (strlen(registers[i]) == length && strncmp(registers[i], name, length) == 0)
                         return true;
         return false;
+#elif defined(__aarch64__)
+        /* arch/arm64/kernel/ptrace.c: x0 to x30, lr, sp, pc, pstate */
+        static const char *const registers[] = { "lr", "sp", "pc", "pstate" };
+
+        for (size_t i = 0; i < ELEMENTSOF(registers); i++)
+                if (strlen(registers[i]) == length && strncmp(registers[i], name, length) == 0)
+                        return true;
+        return name[0] == 'x' && (length == 2 || (length == 3 && name[1] != '0')) &&
+               strspn(name + 1, "0123456789") >= length - 1 && strtoul(name + 1, NULL, 10) <= 30;
 #else
         /* The kernel knows. */
         return length > 0;
@@ -78,9 +87,32 @@ static bool is_numbered(const char *name, size_t length, const char *prefix) {
         return length > n && strncmp(name, prefix, n) == 0 && strspn(name + n, "0123456789") >= length - n;
 }
 
+/* "->FIELD" and ".FIELD", as often as there are, of what has a type in BTF. */
+static int parse_fields(ProbeText *text) {
+        while (*text->at == '.' || (text->at[0] == '-' && text->at[1] == '>')) {
+                size_t length;
+
+                text->at += *text->at == '.' ? 1 : 2;
+                length = strspn(text->at, NAME_CHARACTERS);
+                if (length == 0)
+                        return probe_text_wrong(text, "The name of a field is missing");
+                text->at += length;
+        }
+        return 0;
+}
+
+static bool is_of_kernel(ProbeKind kind) {
+        return kind == PROBE_KPROBE || kind == PROBE_KRETPROBE;
+}
+
 static int parse_variable(ProbeText *text, ProbeKind kind) {
         const char *name = text->at + 1;
         size_t length = strspn(name, NAME_CHARACTERS);
+
+        if (is_of_kernel(kind) && length == 3 && strncmp(name, "arg*", 4) == 0) {
+                text->at += 5;
+                return 0;
+        }
 
         if (length == 0)
                 return probe_text_wrong(text, "A name is missing behind '$'");
@@ -90,9 +122,9 @@ static int parse_variable(ProbeText *text, ProbeKind kind) {
         } else if (kind != PROBE_EVENT && !(length == 4 && strncmp(name, "comm", length) == 0) &&
                    !(length == 5 && strncmp(name, "stack", length) == 0) && !is_numbered(name, length, "stack") &&
                    !is_numbered(name, length, "arg"))
-                return probe_text_wrong(text, "There are $retval, $comm, $stack, $stackN and $argN");
+                return probe_text_wrong(text, "There are $retval, $comm, $stack, $stackN, $argN and $arg*");
         text->at += length + 1;
-        return 0;
+        return is_of_kernel(kind) ? parse_fields(text) : 0;
 }
 
 /* "@SYMBOL[+|-OFFSET]", "@ADDRESS", "@+OFFSET" */
@@ -129,9 +161,10 @@ static int parse_immediate(ProbeText *text) {
 
         text->at++;
         if (*text->at == '"') {
-                length = strcspn(text->at + 1, "\" ");
+                /* '#' begins a comment of the kernel's (trace_parse_run_command()). */
+                length = strcspn(text->at + 1, "\" #");
                 if (text->at[length + 1] != '"')
-                        return probe_text_wrong(text, "A text ends with '\"' and has no space");
+                        return probe_text_wrong(text, "A text ends with '\"' and has no space and no '#'");
                 text->at += length + 2;
                 return 0;
         }
@@ -169,6 +202,12 @@ static int parse_dereference(ProbeText *text, ProbeKind kind) {
         return r;
 }
 
+/* An argument of the function by its name: a kernel with BTF knows it (6.5 and later). */
+static int parse_by_name(ProbeText *text) {
+        text->at += strspn(text->at, NAME_CHARACTERS);
+        return parse_fields(text);
+}
+
 static int parse_fetch(ProbeText *text, ProbeKind kind) {
         switch (*text->at) {
         case '%':
@@ -185,6 +224,8 @@ static int parse_fetch(ProbeText *text, ProbeKind kind) {
         case '-':
                 return parse_dereference(text, kind);
         default:
+                if (is_of_kernel(kind) && (isalpha((unsigned char) *text->at) || *text->at == '_'))
+                        return parse_by_name(text);
                 return probe_text_wrong(text, "What to fetch begins with %, $, @, \\, + or -");
         }
 }
@@ -201,8 +242,8 @@ static bool is_bitfield(const char *type, size_t length) {
 
 static int parse_type(ProbeText *text) {
         static const char *const types[] = {
-                "u8",  "u16", "u32", "u64",  "s8",     "s16",     "s32",    "s64",    "x8",
-                "x16", "x32", "x64", "char", "string", "ustring", "symbol", "symstr",
+                "u8",  "u16", "u32",  "u64",    "s8",      "s16",    "s32",    "s64", "x8",  "x16",
+                "x32", "x64", "char", "string", "ustring", "symbol", "symstr", "%pd", "%pD",
         };
         size_t length = strcspn(text->at, " [");
         bool known = is_bitfield(text->at, length);
@@ -212,7 +253,7 @@ static int parse_type(ProbeText *text) {
         if (!known)
                 return probe_text_wrong(text,
                                         "There is no such type; there are u8 to u64, s8 to s64, x8 to x64, char, "
-                                        "string, ustring, symbol, symstr and b<width>@<offset>/<size>");
+                                        "string, ustring, symbol, symstr, %pd, %pD and b<width>@<offset>/<size>");
         text->at += length;
         if (*text->at == '[') {
                 uint64_t n = 0;

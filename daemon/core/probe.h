@@ -13,9 +13,10 @@
  *
  *   ARGUMENT  [NAME=]FETCH[:TYPE]
  *   FETCH     %REGISTER  $retval  $stack  $stackN  $comm  $argN (functions with BTF)  $FIELD (eprobe)
+ *             $arg*  ARGUMENT_NAME (of the function): with BTF, 6.5 and later, also with ->FIELD and .FIELD behind it
  *             @SYMBOL[+|-OFFSET]  @ADDRESS  @+OFFSET (in the file)  \NUMBER  \"TEXT"
  *             +|-[u]OFFSET(FETCH): what is at that offset from where FETCH points to; u: user memory
- *   TYPE      u8..u64, s8..s64, x8..x64, char, string, ustring, symbol, symstr, b<width>@<offset>/<size>,
+ *   TYPE      u8..u64, s8..s64, x8..x64, char, string, ustring, symbol, symstr, %pd, %pD, b<width>@<offset>/<size>,
  *             each but the strings with [N] behind it for an array
  *
  * (Documentation/trace/kprobetrace.rst, uprobetracer.rst and eprobetrace.rst, 5.15 to 6.12.) Where no NAME is given,
@@ -29,8 +30,8 @@
 
 #include "core/error.h"
 
-#define PROBE_NAME_LENGTH 63U   /* of events and arguments (MAX_EVENT_NAME_LEN, MAX_ARG_NAME_LEN) */
-#define PROBE_ARGUMENTS_MAX 64U /* the kernel takes 128 (MAX_TRACE_ARGS), in a command of 4 kB */
+#define PROBE_NAME_LENGTH 63U    /* of events and arguments (MAX_EVENT_NAME_LEN, MAX_ARG_NAME_LEN) */
+#define PROBE_ARGUMENTS_MAX 128U /* MAX_TRACE_ARGS, kernel/trace/trace_probe.h */
 
 typedef enum ProbeKind {
         PROBE_KPROBE,

@@ -33,6 +33,15 @@ def record(bus, polkit, daemon, folder):
     return record
 
 
+def data_offset():
+    """Somewhere in .data."""
+    sections = subprocess.run(["readelf", "-SW", PROBED], capture_output=True, text=True, check=True).stdout
+    return "0x" + re.search(r" \.data +PROGBITS +[0-9a-f]+ 0*([0-9a-f]+) ", sections)[1]
+
+
+IN_DATA = data_offset()
+
+
 def refused(bus, *options):
     done = ktracectl("record", *options, "--", "true", bus=bus)
     assert done.returncode != 0
@@ -111,6 +120,9 @@ def test_symbols_in_a_file_of_their_own(record, stripped, folder):
         (f"uprobe:{PROBED}", "a probe on a program is uprobe:FILE:SYMBOL"),
         (f"uprobe:{PROBED}:0x10zz", '"0x10zz" is no offset'),
         (f"uprobe:{PROBED}:probed_function+x", '"x" is no offset'),
+        (f"uprobe:{PROBED}:0x0", f"Offset 0x0 is in no part of {PROBED} that can be executed"),
+        (f"uprobe:{PROBED}:probed_function+0x7fffffff", "is in no part of"),
+        (f"uprobe:{PROBED}:{IN_DATA}", f"Offset {IN_DATA} is in no part of"),
         ("uprobe:/nonexistent:main", "Cannot open /nonexistent"),
         ("uprobe:no_such_program:main", 'There is no program and no library "no_such_program"'),
         ("uprobe:/etc/passwd:main", "/etc/passwd is no ELF program or library"),

@@ -43,6 +43,10 @@ static void test_arguments(void **state) {
                 "f=%ax:b3@4/32",
                 "l=+0(%si):u8[16]",
                 "%ip:symbol",
+                "$arg*",
+                "count",
+                "flags=file->f_path.mnt",
+                "name=file:%pD",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
@@ -53,6 +57,7 @@ static void test_arguments(void **state) {
                 assert_succeeds(probe_check(definition, &error), &error);
         }
         assert_int_equal(probe_check("uprobe:@0:1 @+16:u32", NULL), 0);
+        assert_int_equal(probe_check("kretprobe:f $retval->f_inode.i_ino:u64", NULL), 0);
 }
 
 static void test_refusals(void **state) {
@@ -82,6 +87,10 @@ static void test_refusals(void **state) {
                 { "uprobe:@0:1 @symbol", "An address, or + and an offset", "symbol" },
                 { "eprobe:a:b %di", "A probe on an event has fields", "%di" },
                 { "kprobe:f \\\"open", "A text ends with", "\"open" },
+                { "kprobe:f \\\"a#b\"", "no '#'", "\"a#b" },
+                { "kprobe:f file->", "The name of a field is missing", "" },
+                { "uprobe:@0:1 count", "What to fetch begins with", "count" },
+                { "uprobe:@0:1 $arg*", "There are $retval", "$arg*" },
                 { "a-b=kprobe:f", "The name of a probe", "a-b" },
         };
 
