@@ -17,6 +17,6 @@
  * function with code of its own. */
 int elf_symbol_find(int fd, const char *path, const char *symbol, Error *error, uint64_t *ret_offset);
 
-/* Is there code at `offset` in the file? The kernel takes any, and a probe on what is never executed would say nothing.
- * ERROR_INVALID_ARGUMENT. */
+/* Is there code at `offset` in the file? The kernel takes any, and a probe on what is never executed would say
+ * nothing. ERROR_INVALID_ARGUMENT. */
 int elf_symbol_check_code(int fd, const char *path, uint64_t offset, Error *error);
