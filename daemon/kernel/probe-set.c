@@ -220,6 +220,7 @@ static int define(ProbeSet *set, const char *text, const Spec *spec, Error *erro
 }
 
 int probe_set_new(const char *name, const Spec *spec, Error *error, ProbeSet **ret) {
+        unsigned n_removed;
         ProbeSet *set;
         int r = 0;
 
@@ -227,6 +228,8 @@ int probe_set_new(const char *name, const Spec *spec, Error *error, ProbeSet **r
                 *ret = NULL;
                 return 0;
         }
+        /* What was in use when its session ended, by another tool in its own instance, may be free now. */
+        (void) probe_set_remove_stale(&n_removed);
         set = calloc(1, sizeof(*set));
         if (!set || asprintf(&set->group, PROBE_GROUP_PREFIX "%s", name) < 0) {
                 free(set);

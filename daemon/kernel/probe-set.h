@@ -45,8 +45,10 @@ int probe_set_read_files(const Spec *spec, char ***ret);
 /* The system of their events. */
 const char *probe_set_group(const ProbeSet *set);
 
-/* Removes them from the kernel and frees the set, also on failure. NULL: nothing. */
+/* Removes them from the kernel and frees the set, also on failure. -EBUSY while another tool uses one: the next
+ * probe_set_new() tries again. NULL: nothing. */
 int probe_set_destroy(ProbeSet *set);
 
-/* Removes the probes with our prefix whose instance is gone: left behind by a daemon that was killed. */
+/* Removes the probes with our prefix whose instance is gone: left behind by a daemon that was killed, or because
+ * another tool used them. */
 int probe_set_remove_stale(unsigned *ret_n_removed);

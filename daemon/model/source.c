@@ -129,7 +129,7 @@ typedef struct TeardownJob {
         Source *source;
         Instance *instance;
         ProbeSet *probes;
-        int r;
+        int r, probes_r;
 } TeardownJob;
 
 static void teardown_job_free(MailboxItem *item) {
@@ -143,12 +143,8 @@ static void teardown_job_free(MailboxItem *item) {
 static void teardown_run(Job *base) {
         TeardownJob *job = (TeardownJob *) base;
 
-        int r;
-
         job->r = instance_destroy(STEAL_PTR(job->instance));
-        r = probe_set_destroy(STEAL_PTR(job->probes));
-        if (job->r >= 0)
-                job->r = r;
+        job->probes_r = probe_set_destroy(STEAL_PTR(job->probes));
 }
 
 static void source_gone(Source *source) {
@@ -169,6 +165,10 @@ static void teardown_done(Job *base) {
                 manager_notice(source->manager, LOG_WARNING, source->last, NULL,
                                "Failed to remove the kernel instance ktraced-%s: %s", source->name,
                                strerror(-job->r));
+        if (job->probes_r < 0)
+                manager_notice(source->manager, LOG_WARNING, source->last, NULL,
+                               "Failed to remove the probes of ktraced-%s, for now: %s", source->name,
+                               strerror(-job->probes_r));
         job->job.item.free(&job->job.item);
         source_gone(source);
 }

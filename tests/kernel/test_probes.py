@@ -124,6 +124,24 @@ def test_only_some_processes(root, start, probed, folder):
     assert len(found) == 100 and {event.pid for event in found} == {chosen.pid}
 
 
+def test_starting_again(root, start, probed, folder):
+    program = probed(10)
+    session = start("twice", "work=uprobe:{at}")
+    root.session(session, "Stop")
+    assert ours() == []
+    root.session(session, "Start")
+    program.go()
+    assert len([event for event in recorded(root, session, folder / "1") if event.name == "work"]) == 10
+
+
+def test_in_a_ring(root, start, probed, folder):
+    program = probed(100)
+    session = start("ring", "work=uprobe:{at} number=%di:s64", mode="ring")
+    program.go()
+    (path,) = root.save_all(root.session(session, "Snapshot", "(a{sv})", {}), folder / "1")
+    assert [int(event.text.rpartition("=")[2]) for event in events(path) if event.name == "work"] == list(range(100))
+
+
 def test_two_sessions_with_the_same_name(root, nobody, polkit, start, probed, folder):
     program = probed(500)
     first = start("one", "work=uprobe:{at} number=%di:s64")
@@ -141,6 +159,34 @@ def test_others_see_no_probe_of_a_session(root, start):
     assert [event for event in root.manager("ListEvents", "(s)", "") if "ktraced_" in event or event.endswith(":work")] == []
     with pytest.raises(BusError, match="No event is called"):
         root.start("two", {"events": ["work"]})
+
+
+def test_no_pattern_of_others_takes_a_probe(root, start, probed, folder):
+    program = probed(10)
+    session = root.start("all", {"events": ["*:*"], "pids": [program.pid]})
+    start("one", "work=uprobe:{at}")
+    all_later = root.start("later", {"events": ["*:*"], "pids": [program.pid]})
+    program.go()
+    for number, one in enumerate([session, all_later]):
+        names = {event.name for event in recorded(root, one, folder / str(number))}
+        assert "sys_enter_write" in names and "work" not in names
+
+
+def test_probe_that_another_tool_uses(root, start):
+    session = start("one", "work=uprobe:{at}")
+    (line,) = ours()
+    group = re.match(r"p:(ktraced_\w+)/work ", line)[1]
+    other = TRACING / "instances" / f"other-{os.getpid()}"
+    other.mkdir()
+    try:
+        (other / "events" / group / "work" / "enable").write_text("1")
+        root.session(session, "Remove")
+        assert ours() == [line]
+    finally:
+        (other / "events" / group / "work" / "enable").write_text("0")
+        other.rmdir()
+    start("two", "work=uprobe:{at}")
+    assert line not in ours() and len(ours()) == 1
 
 
 def test_probes_beside_events(root, start, probed, folder):
