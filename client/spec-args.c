@@ -487,13 +487,13 @@ static int append_descriptors(sd_bus_message *m, const SpecArgs *args) {
         return r < 0 ? r : append_probe_files(m, &args->probes);
 }
 
-/* As systemctl does, a name without a type is a service's. */
+/* As systemctl does: a name without the ending of a type is a service's. */
 static int append_unit(sd_bus_message *m, const char *unit) {
         CLEANUP_FREE char *name = NULL;
 
         if (!unit)
                 return 0;
-        if (asprintf(&name, "%s%s", unit, strchr(unit, '.') ? "" : ".service") < 0) {
+        if (asprintf(&name, "%s%s", unit, unit_is_valid(unit) ? "" : ".service") < 0) {
                 name = NULL;
                 return -ENOMEM;
         }

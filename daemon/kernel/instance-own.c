@@ -45,23 +45,27 @@ bool instance_is_limited(const Instance *instance) {
 int instance_read_filter(Instance *instance, TaskList *ret) {
         CLEANUP(task_list_clear) TaskList list = { 0 };
         CLEANUP_FREE char *text = NULL;
+        CLEANUP_FREE pid_t *tasks = NULL;
+        size_t n_tasks = 0, size;
         char *rest, *line;
         int r;
 
-        r = kernel_text_read_tracefs(instance->tracefs, "set_event_pid", &text, NULL);
+        r = kernel_text_read_tracefs(instance->tracefs, "set_event_pid", &text, &size);
         if (r < 0)
                 return r;
+        /* A line has a digit and its end at least. */
+        tasks = calloc(size / 2 + 1, sizeof(*tasks));
+        if (!tasks)
+                return -ENOMEM;
         for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
                 uint64_t number;
-                pid_t task;
 
-                if (parse_unsigned(line, &number) < 0 || number > INT_MAX)
-                        continue; /* "no pid" */
-                task = (pid_t) number;
-                r = task_list_add(&list, &task, 1);
-                if (r < 0)
-                        return r;
+                if (parse_unsigned(line, &number) >= 0 && number <= INT_MAX) /* not "no pid" */
+                        tasks[n_tasks++] = (pid_t) number;
         }
+        r = task_list_add(&list, tasks, n_tasks);
+        if (r < 0)
+                return r;
         *ret = list;
         list = (TaskList){ 0 };
         return 0;

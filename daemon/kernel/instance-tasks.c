@@ -54,7 +54,9 @@ static int append_tasks(Instance *instance, const char *file, const char *text) 
         return (size_t) n < strlen(text) ? -EIO : 0;
 }
 
-static int write_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks) {
+/* To the one filter, and to that of functions when there is one. */
+static int append_to_filters(Instance *instance, const char *events, const char *functions, const pid_t *tasks,
+                             size_t n_tasks) {
         CLEANUP_FREE char *text = NULL;
         size_t length = 0;
         FILE *stream;
@@ -68,10 +70,14 @@ static int write_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks) {
         if (fclose(stream) != 0)
                 return -ENOMEM;
 
-        r = append_tasks(instance, "set_event_pid", text);
+        r = append_tasks(instance, events, text);
         if (r >= 0 && instance->has_function_processes)
-                r = append_tasks(instance, "set_ftrace_pid", text);
+                r = append_tasks(instance, functions, text);
         return r;
+}
+
+static int write_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks) {
+        return append_to_filters(instance, "set_event_pid", "set_ftrace_pid", tasks, n_tasks);
 }
 
 int instance_write_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error) {
@@ -93,6 +99,18 @@ int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, E
                 return error_set(error, ERROR_WRONG_STATE, "%s takes processes that were checked only",
                                  instance->name);
         return instance_write_tasks(instance, tasks, n_tasks, error);
+}
+
+/* Nothing can be taken out of a pid filter without emptying it, when it lets everybody pass for a moment. So these go
+ * into the filter of what is left out, which counts more. The kernel drops them from both when they end. */
+int instance_exclude_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error) {
+        int r = n_tasks == 0 ? 0
+                             : append_to_filters(instance, "set_event_notrace_pid", "set_ftrace_notrace_pid", tasks,
+                                                 n_tasks);
+
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot leave tasks out of %s", instance->name);
+        return 0;
 }
 
 static int add_process(pid_t pid, bool children, Error *error, TaskList *list) {

@@ -55,6 +55,9 @@ int instance_configure(Instance *instance, const Spec *spec, const EventSelectio
  * without processes, which traces all. */
 int instance_add_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error);
 
+/* Has tasks with these numbers not recorded, though they are in the pid filter, until they end. */
+int instance_exclude_tasks(Instance *instance, const pid_t *tasks, size_t n_tasks, Error *error);
+
 /* Limits the instance to processes of `owner`, which is copied; before instance_configure(). From then on only what
  * own_process_list_tasks() passes comes into the pid filter, by pidfds, and what these fork. ERROR_NOT_SUPPORTED. */
 int instance_limit_to(Instance *instance, const Identity *owner, Error *error);

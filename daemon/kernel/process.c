@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/parse.h"
+#include "core/task-status.h"
 #include "kernel/kernel-text.h"
 
 /* What only a pidfd has in its fdinfo (proc(5)). */
@@ -230,6 +231,37 @@ int process_list_tasks(pid_t pid, bool children, Error *error, pid_t **ret, size
         if (r < 0)
                 return error_set_errno(error, r, "Cannot list the tasks of process %d", pid);
 
+        *ret_n = tasks.n_pids;
+        *ret = STEAL_PTR(tasks.pids);
+        return 0;
+}
+
+/* False also for a process that is gone. */
+static bool is_of_user(pid_t pid, uid_t user) {
+        char path[PROC_PATH_SIZE];
+        CLEANUP_FREE char *text = NULL;
+        TaskStatus status;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        return kernel_text_read(path, &text) >= 0 && task_status_parse(text, &status) >= 0 && status.uids[0] == user;
+}
+
+int process_list_tasks_of_user(uid_t user, pid_t **ret, size_t *ret_n) {
+        CLEANUP(pid_set_clear) PidSet tasks = { 0 };
+        CLEANUP_CLOSEDIR DIR *dir = opendir("/proc");
+        struct dirent *entry;
+        pid_t pid;
+        int r;
+
+        if (!dir)
+                return -errno;
+        while ((entry = readdir(dir))) {
+                if (!parse_pid(entry->d_name, &pid) || !is_of_user(pid, user))
+                        continue;
+                r = add_tasks(pid, &tasks);
+                if (r < 0 && r != -ENOENT && r != -ESRCH)
+                        return r;
+        }
         *ret_n = tasks.n_pids;
         *ret = STEAL_PTR(tasks.pids);
         return 0;

@@ -4,28 +4,8 @@
 
 #include <errno.h>
 
+#include "ktraced/clock.h"
 #include "model/manager.h"
-
-/* The kernel follows what the tasks that it knows start, not those that began while we looked. */
-#define LIST_ATTEMPTS 5U
-
-int source_add_group(TaskGroup *group, Instance *instance, Error *error) {
-        for (unsigned attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
-                CLEANUP_FREE pid_t *tasks = NULL;
-                size_t n_tasks;
-                int r;
-
-                r = task_group_take_new(group, &tasks, &n_tasks);
-                if (r < 0)
-                        return error_set_errno(error, r, "Cannot list the processes to trace");
-                if (n_tasks == 0)
-                        return 0;
-                r = instance_add_tasks(instance, tasks, n_tasks, error);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
 
 /* Neither goes before the job: the teardown queues behind it on the same worker. */
 typedef struct GroupJob {
@@ -33,6 +13,7 @@ typedef struct GroupJob {
         Source *source;
         TaskGroup *group;
         Instance *instance;
+        uint64_t cost; /* usec of a CPU */
         int r;
         Error error;
 } GroupJob;
@@ -47,20 +28,25 @@ static void group_job_free(MailboxItem *item) {
 static void group_run(Job *base) {
         GroupJob *job = (GroupJob *) base;
 
-        job->r = source_add_group(job->group, job->instance, &job->error);
+        uint64_t before = clock_usec(CLOCK_THREAD_CPUTIME_ID);
+
+        job->r = task_group_update(job->group, job->instance, &job->error);
+        job->cost = clock_usec(CLOCK_THREAD_CPUTIME_ID) - before;
 }
 
 static void group_done(Job *base) {
         GroupJob *job = (GroupJob *) base;
         Source *source = job->source;
+        uint64_t interval = job->cost * SOURCE_GROUP_SHARE;
 
+        if (interval < SOURCE_GROUP_INTERVAL)
+                interval = SOURCE_GROUP_INTERVAL;
         if (job->r < 0)
                 manager_notice(source->manager, LOG_WARNING, LIST_FIRST(&source->sharers), NULL,
                                "Cannot follow the processes: %s", error_text(&job->error));
         /* The next look comes so long after this one, however long this one took. */
-        if (source->group_timer &&
-            (sd_event_source_set_time_relative(source->group_timer, SOURCE_GROUP_INTERVAL) < 0 ||
-             sd_event_source_set_enabled(source->group_timer, SD_EVENT_ONESHOT) < 0))
+        if (source->group_timer && (sd_event_source_set_time_relative(source->group_timer, interval) < 0 ||
+                                    sd_event_source_set_enabled(source->group_timer, SD_EVENT_ONESHOT) < 0))
                 manager_notice(source->manager, LOG_ERR, LIST_FIRST(&source->sharers), NULL,
                                "Cannot follow the processes any more");
         group_job_free(&job->job.item);

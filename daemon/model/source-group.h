@@ -7,8 +7,8 @@
 
 #include "model/source.h"
 
-/* On the kernel worker: adds the tasks that are there now. */
-int source_add_group(TaskGroup *group, Instance *instance, Error *error);
-/* Has the kernel worker look for new ones every SOURCE_GROUP_INTERVAL until source->group_timer is gone. */
-#define SOURCE_GROUP_INTERVAL 500000U /* usec */
+/* Has the kernel worker look for new tasks every SOURCE_GROUP_INTERVAL, or less often when that would take more than
+ * one part in SOURCE_GROUP_SHARE of a CPU, until source->group_timer is gone. */
+#define SOURCE_GROUP_INTERVAL UINT64_C(500000) /* usec */
+#define SOURCE_GROUP_SHARE 20U
 int source_watch_group(Source *source);

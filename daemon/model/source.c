@@ -113,7 +113,7 @@ static void setup_run(Job *base) {
         if (job->r >= 0)
                 job->r = task_group_new(job->spec, &job->group);
         if (job->r >= 0 && job->group)
-                job->r = source_add_group(job->group, job->instance, &job->error);
+                job->r = task_group_update(job->group, job->instance, &job->error);
         if (job->r >= 0)
                 job->r = make_pump(job);
         if (job->r < 0 && job->instance) {

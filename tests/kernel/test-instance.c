@@ -223,6 +223,28 @@ static void records_nothing_until_a_task_is_added(void **state) {
         assert_int_equal(instance_destroy(instance), 0);
 }
 
+static void leaves_out_what_is_excluded(void **state) {
+        Instance *instance = new_instance();
+        CLEANUP(spec_freep) Spec *spec = new_spec("syscalls:getpgid");
+        CLEANUP(recording_clear) Recording recording = { 0 };
+        Caller traced = new_caller(), excluded = new_caller();
+        const pid_t both[] = { traced.pid, excluded.pid };
+
+        spec_give_number(spec, SPEC_BUFFER_SIZE, 4 << 20);
+        spec_give_pids(spec, both, ELEMENTSOF(both), false);
+        configure(instance, spec);
+        assert_int_equal(instance_exclude_tasks(instance, NULL, 0, NULL), 0);
+        assert_int_equal(instance_exclude_tasks(instance, &excluded.pid, 1, NULL), 0);
+        start(instance);
+        finish_caller(&traced);
+        finish_caller(&excluded);
+        stop(instance);
+        drain(instance, systems, &recording);
+        assert_int_equal(recording_count(&recording, CALL_EVENT, traced.pid), N_CALLS);
+        assert_int_equal(recording_count(&recording, NULL, excluded.pid), 0);
+        assert_int_equal(instance_destroy(instance), 0);
+}
+
 static void adds_no_task_to_an_instance_for_all(void **state) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         Instance *instance = new_instance();
@@ -474,6 +496,7 @@ int main(void) {
                 cmocka_unit_test(records_exactly_the_calls_of_its_process),
                 cmocka_unit_test(follows_children_when_asked),
                 cmocka_unit_test(records_nothing_until_a_task_is_added),
+                cmocka_unit_test(leaves_out_what_is_excluded),
                 cmocka_unit_test(adds_no_task_to_an_instance_for_all),
                 cmocka_unit_test(takes_many_tasks_at_once),
                 cmocka_unit_test(records_on_the_chosen_cpus_only),

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sessions that trace a user's processes, also those that begin later; units are in the VM tier."""
+"""Sessions that trace the processes of a user or of a unit, also those that begin later."""
 
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import time
 
 import pytest
 from gi.repository import GLib
 
-from daemon import NOBODY, BusError, ktracectl
+from daemon import INSTANCES, NOBODY, BusError, ktracectl
+from system_bus import wait_until
 from trace_file import events
 
 WRITE = "syscalls:sys_enter_write"
@@ -93,13 +95,110 @@ def test_joined_with_pids(root, sleeper, writer, folder):
     assert writes(found, one.pid) == writes(found, other.pid) == 100
 
 
+ROOTS = [pathlib.Path("/sys/fs/cgroup"), pathlib.Path("/sys/fs/cgroup/unified")]
+
+
+@pytest.fixture
+def unit():
+    """An empty control group that looks like a unit's, and one below it; everything in it ends with the test."""
+    roots = [root for root in ROOTS if (root / "cgroup.subtree_control").exists()]
+    if not roots or not os.access(roots[0], os.W_OK):
+        pytest.skip("there is no cgroup2 hierarchy to make groups in")
+    slice_ = roots[0] / f"ktracedtest{os.getpid()}.slice"
+    group = slice_ / f"ktraced-test\\x2d{os.getpid()}@1.service"
+    for folder in (slice_, group, group / "worker"):
+        folder.mkdir()
+    yield group
+    for folder in (group / "worker", group, slice_):
+        for pid in (folder / "cgroup.procs").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+        wait_until(lambda: "populated 0" in (folder / "cgroup.events").read_text(), "a process does not end")
+        folder.rmdir()
+
+
+def enter(group, pid):
+    (group / "cgroup.procs").write_text(str(pid))
+
+
+def start_unit(root, unit, **more):
+    return root.start("unit", {"events": [WRITE], "unit": unit.name, "buffer_size": "4M", **more})
+
+
+def test_unit_with_what_is_below_and_what_comes(root, unit, writer, folder):
+    main, below, later, other = (writer(1000) for _ in range(4))
+    enter(unit, main.pid)
+    enter(unit / "worker", below.pid)
+    session = start_unit(root, unit)
+    assert root.describe(session)["spec"]["unit"] == unit.name
+    for process in (main, below, other):
+        process.go()
+    enter(unit, later.pid)
+    time.sleep(1)
+    later.go()
+    found = recorded(root, session, folder)
+    assert [writes(found, process.pid) for process in (main, below, later)] == [1000] * 3
+    assert {event.pid for event in found} <= {main.pid, below.pid, later.pid}
+
+
+def test_unit_that_stops_and_starts_again(root, unit, writer, folder):
+    """An empty filter must not become none: nobody is recorded in between."""
+    first = writer(100)
+    enter(unit, first.pid)
+    session = start_unit(root, unit)
+    first.go()
+    first.close()
+    (unit / "worker").rmdir()
+    wait_until(lambda: "populated 0" in (unit / "cgroup.events").read_text(), "the process does not end")
+    unit.rmdir()
+    other = writer(1000)
+    time.sleep(0.7)
+    other.go()
+    (unit / "worker").mkdir(parents=True)
+    second = writer(100)
+    enter(unit, second.pid)
+    time.sleep(1)
+    second.go()
+    found = recorded(root, session, folder)
+    assert {event.pid for event in found} <= {first.pid, second.pid}
+    assert writes(found, first.pid) == writes(found, second.pid) == 100
+
+
+def test_forks_are_left_to_the_kernel(daemon, root, unit):
+    """A unit that starts processes all the time costs no write to the kernel's filter, and no number is left in it."""
+    shell = subprocess.Popen(["sh", "-c", "read line; while :; do /bin/true; done"], stdin=subprocess.PIPE)
+    enter(unit, shell.pid)
+    session = start_unit(root, unit)
+    shell.stdin.write(b"go\n")
+    shell.stdin.flush()
+    time.sleep(3)
+    shell.kill()
+    shell.wait()
+    (name,) = daemon.instances()
+    instance = INSTANCES / name
+
+    def left():
+        return [pid for pid in (instance / "set_event_pid").read_text().split() if pid != "4194304"]
+
+    wait_until(lambda: not left(), "numbers of tasks that have ended are left in the filter")
+    assert (instance / "set_event_notrace_pid").read_text().split() in ([], ["no", "pid"])
+    root.session(session, "Stop")
+
+
+def test_unit_without_processes(root, unit):
+    with pytest.raises(BusError, match="has no processes"):
+        start_unit(root, unit)
+    near = unit.name.replace("test", "tset")
+    with pytest.raises(BusError, match="is not running; did you mean"):
+        root.start("unit", {"events": [WRITE], "unit": near})
+
+
 @pytest.mark.parametrize(
     "spec, text",
     [
         ({"user": GLib.Variant("u", 64999)}, "user: 64999 has no processes"),
         ({"user": GLib.Variant("t", 1 << 32)}, "user: 4294967296 is out of range"),
         ({"user": "root"}, "user: of type s"),
-        ({"unit": "no-such-unit.service"}, 'unit: no control group has the name "no-such-unit.service"'),
+        ({"unit": "no-such-unit.service"}, 'unit: "no-such-unit.service" is not running'),
         ({"unit": "../../etc"}, "unit:"),
         ({"unit": "a/b.service"}, "unit:"),
         ({"unit": "nginx"}, "unit:"),

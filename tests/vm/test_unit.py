@@ -55,7 +55,7 @@ def test_restarted(guest, loop):
 def test_no_such_unit(guest):
     done = guest.run("ktracectl session start web -e openat --unit no-such-unit")
     assert done.status != 0
-    assert 'no control group has the name "no-such-unit.service"' in done.output
+    assert '"no-such-unit.service" is not running' in done.output
 
 
 def test_marks_in_the_unit_s_trace(guest, loop):
