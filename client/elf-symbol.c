@@ -24,23 +24,34 @@ static void elf_endp(Elf **elf) {
                 (void) elf_end(*elf);
 }
 
+/* How well a symbol fits. */
+typedef enum Rank {
+        RANK_NONE,
+        RANK_OLD,     /* a version that only programs linked long ago use */
+        RANK_DEFAULT, /* what a program linked today gets, or without versions */
+        RANK_EXACT,   /* of the version that was asked for */
+} Rank;
+
 /* What is looked for, and what was seen. */
 typedef struct Search {
         const char *symbol;
-        size_t length; /* of the name without a version */
-        bool found;
+        size_t length;       /* of the name without a version */
+        const char *version; /* NULL: none is asked for */
+        Rank rank;
         GElf_Sym sym;
         bool has_symbols; /* any table at all */
         Suggestion suggestion;
 } Search;
 
+/* What .dynsym says of versions in sections of its own (System V ABI, "Symbol Versioning" in the LSB). */
+typedef struct Versions {
+        Elf_Data *indices, *definitions;
+        size_t strings, n_definitions;
+} Versions;
+
 static bool name_fits(const Search *search, const char *name) {
         /* .symtab has versions behind '@', .dynsym keeps them elsewhere. */
-        size_t length = strcspn(name, "@");
-
-        return length == search->length && strncmp(name, search->symbol, length) == 0 &&
-               (name[length] == '\0' || search->symbol[length] == '\0' ||
-                strcmp(name + length, search->symbol + length) == 0);
+        return strcspn(name, "@") == search->length && strncmp(name, search->symbol, search->length) == 0;
 }
 
 static bool is_function(const GElf_Sym *sym) {
@@ -49,12 +60,69 @@ static bool is_function(const GElf_Sym *sym) {
         return type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE;
 }
 
-static void search_table(Search *search, Elf *elf, Elf_Scn *section, const GElf_Shdr *header) {
+static void find_versions(Elf *elf, Versions *ret) {
+        for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
+                GElf_Shdr header;
+
+                if (!gelf_getshdr(section, &header))
+                        continue;
+                if (header.sh_type == SHT_GNU_versym)
+                        ret->indices = elf_getdata(section, NULL);
+                if (header.sh_type == SHT_GNU_verdef) {
+                        ret->definitions = elf_getdata(section, NULL);
+                        ret->strings = header.sh_link;
+                        ret->n_definitions = header.sh_info;
+                }
+        }
+}
+
+static const char *version_name(Elf *elf, const Versions *versions, unsigned index) {
+        size_t offset = 0;
+
+        for (size_t i = 0; versions->definitions && i < versions->n_definitions && offset <= INT_MAX; i++) {
+                GElf_Verdaux name;
+                GElf_Verdef definition;
+
+                if (!gelf_getverdef(versions->definitions, (int) offset, &definition))
+                        return NULL;
+                if (definition.vd_ndx == index && offset + definition.vd_aux <= INT_MAX)
+                        return gelf_getverdaux(versions->definitions, (int) (offset + definition.vd_aux), &name)
+                                       ? elf_strptr(elf, versions->strings, name.vda_name)
+                                       : NULL;
+                if (definition.vd_next == 0)
+                        return NULL;
+                offset += definition.vd_next;
+        }
+        return NULL;
+}
+
+/* `version`: of the symbol, NULL when it has none. */
+static Rank rank(const Search *search, const char *version, bool is_old) {
+        if (!search->version)
+                return is_old ? RANK_OLD : RANK_DEFAULT;
+        return version && strcmp(version, search->version) == 0 ? RANK_EXACT : RANK_NONE;
+}
+
+static Rank rank_symbol(const Search *search, Elf *elf, const Versions *versions, size_t i, const char *name) {
+        const char *version = strchr(name, '@');
+        GElf_Versym index;
+
+        if (version)
+                return rank(search, version + strspn(version, "@"), version[1] != '@');
+        if (!versions->indices || !gelf_getversym(versions->indices, (int) i, &index))
+                return rank(search, NULL, false);
+        /* The highest bit hides it from those who link. */
+        return rank(search, version_name(elf, versions, index & 0x7fffU), (index & 0x8000U) != 0);
+}
+
+static void search_table(Search *search, Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
+                         const Versions *versions) {
         Elf_Data *data = elf_getdata(section, NULL);
 
         for (size_t i = 0; data && header->sh_entsize > 0 && i < header->sh_size / header->sh_entsize; i++) {
                 const char *name;
                 GElf_Sym sym;
+                Rank found;
 
                 if (!gelf_getsym(data, (int) i, &sym) || sym.st_shndx == SHN_UNDEF || !is_function(&sym))
                         continue;
@@ -62,20 +130,25 @@ static void search_table(Search *search, Elf *elf, Elf_Scn *section, const GElf_
                 if (!name || *name == '\0')
                         continue;
                 search->has_symbols = true;
-                if (!search->found && name_fits(search, name)) {
-                        search->found = true;
+                suggestion_consider(&search->suggestion, name);
+                found = name_fits(search, name) ? rank_symbol(search, elf, versions, i, name) : RANK_NONE;
+                if (found > search->rank) {
+                        search->rank = found;
                         search->sym = sym;
                 }
-                suggestion_consider(&search->suggestion, name);
         }
 }
 
 static void search_file(Search *search, Elf *elf) {
+        static const Versions none = { 0 };
+        Versions versions = { 0 };
+
+        find_versions(elf, &versions);
         for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
                 GElf_Shdr header;
 
                 if (gelf_getshdr(section, &header) && (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
-                        search_table(search, elf, section, &header);
+                        search_table(search, elf, section, &header, header.sh_type == SHT_DYNSYM ? &versions : &none);
         }
 }
 
@@ -136,7 +209,7 @@ static void search_by_link(Search *search, Elf *elf, const char *of) {
 
         if (!name || !slash || !memchr(name, '\0', data->d_size) || strchr(name, '/'))
                 return;
-        for (size_t i = 0; i < ELEMENTSOF(places) && !search->found; i++) {
+        for (size_t i = 0; i < ELEMENTSOF(places) && search->rank == RANK_NONE; i++) {
                 char path[PATH_MAX];
                 int n;
 
@@ -224,16 +297,18 @@ int elf_symbol_find(int fd, const char *path, const char *symbol, Error *error, 
         Search search = { .symbol = symbol, .length = strcspn(symbol, "@") };
         int r;
 
+        if (symbol[search.length] == '@')
+                search.version = symbol + search.length + strspn(symbol + search.length, "@");
         suggestion_init(&search.suggestion, symbol);
         r = open_elf(fd, path, error, &elf);
         if (r < 0)
                 return r;
         search_file(&search, elf);
-        if (!search.found)
+        if (search.rank == RANK_NONE)
                 search_by_build_id(&search, elf);
-        if (!search.found)
+        if (search.rank == RANK_NONE)
                 search_by_link(&search, elf, path);
-        if (!search.found)
+        if (search.rank == RANK_NONE)
                 return not_found(&search, path, error);
         if (GELF_ST_TYPE(search.sym.st_info) == STT_GNU_IFUNC)
                 return error_set(

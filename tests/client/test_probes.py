@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -111,6 +112,66 @@ def test_symbols_in_a_file_of_their_own(record, stripped, folder):
     subprocess.run(["objcopy", f"--add-gnu-debuglink={folder / 'stripped.debug'}", stripped], check=True, cwd=folder)
     found = calls(record("--probe", f"uprobe:{stripped}:probed_function", program=stripped))
     assert len(found) == EXPECTED
+
+
+@pytest.mark.parametrize("flags", [["-pie"], ["-no-pie"], ["-static"], ["-Wl,-z,noseparate-code"], ["-Wl,-Ttext-segment=0x10000000"]])
+def test_programs_of_all_kinds(record, folder, flags):
+    program = folder / "program"
+    source = pathlib.Path(__file__).parents[1] / "lib" / "probed.c"
+    subprocess.run(["cc", "-O2", *flags, "-o", program, source], check=True)
+    assert len(calls(record("--probe", f"uprobe:{program}:probed_function", program=program))) == EXPECTED
+
+
+VERSIONED = """
+__asm__(".symver old_work,work@V1");
+__asm__(".symver new_work,work@@V2");
+int old_work(void) { return 1; }
+int new_work(void) { return 2; }
+"""
+
+
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize(
+    "symbol, meant", [("work", "new_work"), ("work@V1", "old_work"), ("work@@V2", "new_work"), ("work@V2", "new_work")]
+)
+def test_versions_of_symbols(bus, polkit, daemon, folder, symbol, meant, strip):
+    (folder / "lib.c").write_text(VERSIONED)
+    (folder / "map").write_text("V1 { global: work; local: *; }; V2 { global: work; } V1;")
+    library = folder / "lib.so"
+    flags = ["-shared", "-fPIC", "-Wl,--version-script=map", "-Wl,-z,noseparate-code"]
+    subprocess.run(["cc", *flags, "-o", library, "lib.c"], check=True, cwd=folder)
+    # The first segment holds the code: its addresses are offsets.
+    offset = re.search(rf"^0*([0-9a-f]+) t {meant}$", subprocess.run(["nm", library], capture_output=True, text=True, check=True).stdout, re.M)[1]
+    if strip:
+        subprocess.run(["strip", library], check=True)
+    ktracectl("session", "create", "one", "--probe", f"work=uprobe:{library}:{symbol}", bus=bus)
+    (row,) = json.loads(ktracectl("--json=short", "probe", bus=bus).stdout)
+    assert row["definition"] == f"work=uprobe:@0:0x{offset}"
+
+
+def test_unknown_version(bus, polkit, daemon):
+    assert 'has no function "exit@NO_SUCH_1.0"' in refused(bus, "--probe", "uprobe:libc.so.6:exit@NO_SUCH_1.0")
+
+
+@pytest.fixture
+def by_build_id(stripped, folder):
+    """The file with symbols where debuggers look for it by the note in the program."""
+    notes = subprocess.run(["readelf", "-n", stripped], capture_output=True, text=True, check=True).stdout
+    build_id = re.search(r"Build ID: ([0-9a-f]+)", notes)[1]
+    target = pathlib.Path("/usr/lib/debug/.build-id") / build_id[:2] / f"{build_id[2:]}.debug"
+    if not os.access("/usr/lib", os.W_OK):
+        pytest.skip("/usr/lib cannot be written")
+    made = [parent for parent in target.parents if not parent.exists()]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(folder / "stripped.debug", target)
+    yield
+    target.unlink()
+    for parent in made:
+        parent.rmdir()
+
+
+def test_symbols_by_build_id(record, stripped, by_build_id):
+    assert len(calls(record("--probe", f"uprobe:{stripped}:probed_function", program=stripped))) == EXPECTED
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_offset(guest):
 
 def test_function_of_a_module(guest):
     """Asked by whoever reads the counters of network devices."""
-    guest.run("modprobe dummy", check=True)
+    guest.run("modprobe dummy numdummies=1", check=True)
     lines = of(record(guest, "--probe", "kprobe:dummy:dummy_get_stats64", program="cat /proc/net/dev"), "dummy_get_stats64")
     guest.run("rmmod dummy", check=True)
     assert len(lines) == 1
