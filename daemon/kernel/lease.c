@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,11 +24,13 @@ struct Lease {
         char *purpose;
         char *key; /* NULL: not to be shared */
         LeaseState state;
-        unsigned n_claims;
+        LIST_HEAD(, LeaseClaim) claims;
 };
 
 struct LeaseClaim {
+        LIST_ENTRY(LeaseClaim) claims;
         Lease *lease;
+        char *holder;
         bool first;
 };
 
@@ -36,6 +39,7 @@ int lease_new(const char *directory, Lease **ret) {
 
         if (!lease)
                 return -ENOMEM;
+        LIST_INIT(&lease->claims);
         lease->directory_fd = -1;
         lease->directory = strdup(directory);
         if (!lease->directory) {
@@ -221,24 +225,31 @@ static int begin(Lease *lease, const LeaseRequest *request, Error *error) {
         return 0;
 }
 
+static void claim_free(LeaseClaim *claim) {
+        free(claim->holder);
+        free(claim);
+}
+
 int lease_claim(Lease *lease, const LeaseRequest *request, Error *error, LeaseClaim **ret) {
         LeaseClaim *claim;
-        bool first = lease->n_claims == 0;
+        bool first = LIST_EMPTY(&lease->claims);
         int r;
 
         if (!first && (!request->key || !lease->key || strcmp(request->key, lease->key) != 0))
                 return error_set(error, ERROR_BUSY, "%s is in use by the session \"%s\"", lease->purpose,
-                                 lease->state.holder);
+                                 LIST_FIRST(&lease->claims)->holder);
         claim = calloc(1, sizeof(*claim));
         if (!claim)
                 return error_set_errno(error, -ENOMEM, "Cannot lend the kernel's settings");
-        r = first ? begin(lease, request, error) : 0;
+        *claim = (LeaseClaim){ .lease = lease, .holder = strdup(request->holder), .first = first };
+        r = claim->holder ? 0 : error_set_errno(error, -ENOMEM, "Cannot lend the kernel's settings");
+        if (r >= 0 && first)
+                r = begin(lease, request, error);
         if (r < 0) {
-                free(claim);
+                claim_free(claim);
                 return r;
         }
-        lease->n_claims++;
-        *claim = (LeaseClaim){ .lease = lease, .first = first };
+        LIST_INSERT_HEAD(&lease->claims, claim, claims);
         *ret = claim;
         return 0;
 }
@@ -254,8 +265,9 @@ int lease_release(LeaseClaim *claim) {
         if (!claim)
                 return 0;
         lease = claim->lease;
-        free(claim);
-        if (--lease->n_claims > 0)
+        LIST_REMOVE(claim, claims);
+        claim_free(claim);
+        if (!LIST_EMPTY(&lease->claims))
                 return 0;
         r = restore(lease->directory_fd, &lease->state);
         clear(lease);
@@ -263,5 +275,8 @@ int lease_release(LeaseClaim *claim) {
 }
 
 void lease_claim_free(LeaseClaim *claim) {
-        free(claim);
+        if (!claim)
+                return;
+        LIST_REMOVE(claim, claims);
+        claim_free(claim);
 }

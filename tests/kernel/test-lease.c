@@ -180,6 +180,10 @@ static void test_equal_keys_share(void **state) {
         change_all(fixture);
         assert_int_equal(lease_release(first), 0);
         assert_file(fixture, "current_tracer", "function_graph\n");
+        /* Those who still have it are named. */
+        error_clear(&error);
+        assert_true(claim(fixture->lease, "news", NULL, &error, &other) < 0);
+        assert_string_equal(error_text(&error), "The buffer is in use by the session \"mail\"");
         assert_int_equal(lease_release(second), 0);
         assert_restored(fixture);
 }
