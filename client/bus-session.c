@@ -117,6 +117,12 @@ int bus_session_describe(BusClient *client, const char *path, Error *error, char
                                       error, ret_json);
 }
 
+int bus_session_read_histogram(BusClient *client, const char *path, const char *event, Error *error,
+                               char **ret_json) {
+        return bus_client_call_simple(client, path, KTRACED_SESSION_INTERFACE, "ReadHistogram", event, CALL_MAY_ASK,
+                                      's', error, ret_json);
+}
+
 int bus_session_get_status(BusClient *client, const char *path, Error *error, SessionStatus *ret) {
         CLEANUP(session_status_clear) SessionStatus status = { 0 };
         const BusProperty properties[] = {

@@ -31,6 +31,8 @@ int bus_session_snapshot(BusClient *client, const char *path, const char *reason
                          char **ret_capture_id);
 /* The end to write to of a pipe that does not block; the caller closes. */
 int bus_session_open_marker(BusClient *client, const char *path, Error *error, int *ret_fd);
+/* The caller frees. */
+int bus_session_read_histogram(BusClient *client, const char *path, const char *event, Error *error, char **ret_json);
 /* `pidfd` is borrowed. */
 int bus_session_add_process(BusClient *client, const char *path, int pidfd, Error *error);
 /* The caller frees. */

@@ -6,9 +6,9 @@
 #include "ktraced/cleanup.h"
 
 static const Verb verbs[] = {
-        { "status", verb_status }, { "session", verb_session }, { "mark", verb_mark },
-        { "record", verb_record }, { "report", verb_report },   { "capture", verb_capture },
-        { "list", verb_list },     { "probe", verb_probe },     { "reload", verb_reload },
+        { "status", verb_status }, { "session", verb_session }, { "mark", verb_mark },       { "hist", verb_hist },
+        { "record", verb_record }, { "report", verb_report },   { "capture", verb_capture }, { "list", verb_list },
+        { "probe", verb_probe },   { "reload", verb_reload },
 };
 
 int main(int argc, char *argv[]) {

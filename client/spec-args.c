@@ -29,6 +29,8 @@ void spec_args_init(SpecArgs *args) {
 void spec_args_clear(SpecArgs *args) {
         strv_free(args->events);
         strv_free(args->filters);
+        strv_free(args->triggers);
+        strv_free(args->histograms);
         strv_free(args->options);
         strv_free(args->functions);
         strv_free(args->functions_notrace);
@@ -93,30 +95,33 @@ static int add_filter(SpecArgs *args, const char *pattern, const char *expressio
         return r < 0 ? r : strv_append(&args->filters, expression);
 }
 
-/* For the last of --probe. */
-static ParseResult take_probe_filter(SpecArgs *args, const char *argument) {
+/* The events of the newest -e, or the name of the newest --probe. */
+static ParseResult newest_events(const SpecArgs *args, const char *option, const char *argument, char ***ret) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP(probe_clear) Probe probe = { 0 };
         size_t n = strv_length(args->probes.definitions);
 
+        if (!args->last_is_probe && (!args->events || args->excluding)) {
+                (void) verb_usage("%s '%s' must follow the --event or --probe that it is for.", option, argument);
+                return PARSE_WRONG;
+        }
+        if (!args->last_is_probe)
+                return strv_copy(args->events + args->last_event, ret) < 0 ? out_of_memory() : PARSE_GO_ON;
         if (probe_parse(args->probes.definitions[n - 1], &error, &probe) < 0) {
                 (void) verb_usage("--probe: %s.", error_text(&error));
                 return PARSE_WRONG;
         }
-        return add_filter(args, probe.name, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
+        return strv_append(ret, probe.name) < 0 ? out_of_memory() : PARSE_GO_ON;
 }
 
 static ParseResult take_filter(SpecArgs *args, const char *argument) {
-        if (args->last_is_probe)
-                return take_probe_filter(args, argument);
-        if (!args->events || args->excluding) {
-                (void) verb_usage("--filter '%s' must follow the --event or --probe that it is for.", argument);
-                return PARSE_WRONG;
-        }
-        for (size_t i = args->last_event; args->events[i]; i++)
-                if (add_filter(args, args->events[i], argument) < 0)
+        CLEANUP(strv_freep) char **events = NULL;
+        ParseResult result = newest_events(args, "--filter", argument, &events);
+
+        for (size_t n = 0; result == PARSE_GO_ON && events[n]; n++)
+                if (add_filter(args, events[n], argument) < 0)
                         return out_of_memory();
-        return PARSE_GO_ON;
+        return result;
 }
 
 static ParseResult take_pids(SpecArgs *args, const char *argument) {
@@ -184,6 +189,23 @@ static ParseResult take_span(const char *option, const char *argument, uint64_t 
         if (parse_span(argument, ret) < 0 || *ret == 0)
                 return wrong(option, argument, "a time such as 10s or 5min");
         return PARSE_GO_ON;
+}
+
+static ParseResult take_trigger(SpecArgs *args, const char *argument) {
+        CLEANUP(strv_freep) char **events = NULL;
+        ParseResult result = newest_events(args, "--trigger", argument, &events);
+
+        for (size_t i = 0; result == PARSE_GO_ON && events[i]; i++) {
+                CLEANUP_FREE char *text = NULL;
+
+                if (asprintf(&text, "%s %s", events[i], argument) < 0) {
+                        text = NULL;
+                        return out_of_memory();
+                }
+                if (strv_append(&args->triggers, text) < 0)
+                        return out_of_memory();
+        }
+        return result;
 }
 
 /* By name or number. */
@@ -288,6 +310,10 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return take_size("--segment-size", argument, &args->segment_size);
         case OPTION_SEGMENT_AGE:
                 return take_span("--segment-age", argument, &args->segment_age);
+        case 'R':
+                return take_trigger(args, argument);
+        case OPTION_HIST:
+                return strv_append(&args->histograms, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
         case OPTION_UNIT:
                 args->unit = argument;
                 return PARSE_GO_ON;
@@ -348,7 +374,7 @@ ParseResult spec_args_check(const SpecArgs *args, bool has_program) {
                 (void) verb_usage("--children needs --pid, or --follow with a program.");
                 return PARSE_WRONG;
         }
-        if (!args->events && !args->profile && !args->tracer && !args->probes.definitions) {
+        if (!args->events && !args->profile && !args->tracer && !args->probes.definitions && !args->histograms) {
                 (void) verb_usage("Nothing to trace: name events with --event, a tracer with --tracer, a probe with "
                                   "--probe or a profile with --profile.");
                 return PARSE_WRONG;
@@ -559,6 +585,10 @@ int spec_args_append(const SpecArgs *args, sd_bus_message *message) {
                 r = append_strings(message, "options", args->options);
         if (r >= 0)
                 r = append_strings(message, "probes", args->probes.definitions);
+        if (r >= 0)
+                r = append_strings(message, "triggers", args->triggers);
+        if (r >= 0)
+                r = append_strings(message, "histograms", args->histograms);
         if (r >= 0)
                 r = append_strings(message, "functions", args->functions);
         if (r >= 0)

@@ -24,7 +24,8 @@ typedef struct SpecArgs {
         size_t last_event;  /* index of the first pattern of the newest -e */
         bool excluding;     /* -v was seen */
         bool last_is_probe; /* the newest of -e and --probe is --probe */
-        char **filters;     /* pattern, expression, pattern, expression ... */
+        char **triggers, **histograms;
+        char **filters; /* pattern, expression, pattern, expression ... */
         int32_t *pids;
         size_t n_pids;
         bool children;
@@ -66,12 +67,13 @@ enum {
         OPTION_RING_SIZE,
         OPTION_PROBE,
         OPTION_UNIT,
+        OPTION_HIST,
         OPTION_USER,
         OPTION_SCOPE,
         OPTION_AFTER_SPEC,
 };
 
-#define SPEC_ARGS_SHORT "e:f:vP:cM:C:O:b:p:l:n:g:T"
+#define SPEC_ARGS_SHORT "e:f:vP:cM:C:O:b:p:l:n:g:TR:"
 /* One row a line. */
 /* clang-format off */
 #define SPEC_ARGS_LONG \
@@ -101,6 +103,8 @@ enum {
         { "user-stack", no_argument, NULL, OPTION_USER_STACK }, \
         { "symbols", no_argument, NULL, OPTION_SYMBOLS }, \
         { "ring-size", required_argument, NULL, OPTION_RING_SIZE }, \
+        { "trigger", required_argument, NULL, 'R' }, \
+        { "hist", required_argument, NULL, OPTION_HIST }, \
         { "unit", required_argument, NULL, OPTION_UNIT }, \
         { "user", required_argument, NULL, OPTION_USER }, \
         { "probe", required_argument, NULL, OPTION_PROBE }, \

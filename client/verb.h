@@ -33,6 +33,7 @@ int verb_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 int verb_status(Globals *globals, int argc, char *argv[]);
 int verb_session(Globals *globals, int argc, char *argv[]);
+int verb_hist(Globals *globals, int argc, char *argv[]);
 int verb_mark(Globals *globals, int argc, char *argv[]);
 int verb_vacuum(Globals *globals, int argc, char *argv[]);
 int verb_run(Globals *globals, int argc, char *argv[]);

@@ -56,7 +56,7 @@ _ktracectl() {
         local globals='-h --help --version -q --quiet --json -j --no-pager --no-legend --no-ask-password -H --host
                 --embedded'
         local spec='-e --event -f --filter -v --exclude --profile -P --pid -c --children -M --cpus -C --clock -O
-                --option -b --buffer-size --duration --unit --user --probe --ring-size --segment-size --segment-age --segments
+                --option -b --buffer-size --duration -R --trigger --hist --unit --user --probe --ring-size --segment-size --segment-age --segments
                 --scope --symbols -p --tracer -l --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth
                 --all-functions --func-stack -T --stacktrace --user-stack'
         local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary
@@ -164,8 +164,8 @@ _ktracectl() {
         fi
 
         case $verb/$sub in
-        /*) __ktracectl_reply "$cur" one <<<'status session record mark report capture list probe reload' ;;
-        mark/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
+        /*) __ktracectl_reply "$cur" one <<<'status session record hist mark report capture list probe reload' ;;
+        mark/* | hist/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
         session/) __ktracectl_reply "$cur" one <<<'list show create start stop run rotate snapshot clear remove attach' ;;
         session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
         session/list | session/create | session/run) ;;

@@ -120,10 +120,9 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
                 char *const *strings;
                 const char *separator; /* that the strings themselves do not have */
         } lists[] = {
-                { "functions", spec->functions, "," },
-                { "graph_functions", spec->graph_functions, "," },
-                { "probes", spec->probes, "; " },
-                { "options", spec->options, "," },
+                { "functions", spec->functions, "," },    { "graph_functions", spec->graph_functions, "," },
+                { "probes", spec->probes, "; " },         { "triggers", spec->triggers, "; " },
+                { "histograms", spec->histograms, "; " }, { "options", spec->options, "," },
         };
         int r;
 

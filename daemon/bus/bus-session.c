@@ -11,6 +11,7 @@
 #include "bus/bus-snapshot.h"
 #include "core/strv.h"
 #include "ktraced/protocol.h"
+#include "model/histogram-reader.h"
 #include "model/marker.h"
 
 static void execute_start(BusCall *call) {
@@ -94,6 +95,26 @@ static void execute_open_marker(BusCall *call) {
         session_open_marker(session, pid, comm, on_marker, call);
 }
 
+static int parse_read_histogram(BusCall *call, Error *error) {
+        return sd_bus_message_read(call->message, "s", &call->text);
+}
+
+static void on_histogram(int r, const Error *error, void *result, void *userdata) {
+        BusCall *call = userdata;
+
+        if (r < 0)
+                bus_call_fail(call, r, error);
+        else
+                bus_call_reply(call, "s", (const char *) result);
+}
+
+static void execute_read_histogram(BusCall *call) {
+        Session *session = bus_call_session(call);
+
+        if (session)
+                session_read_histogram(session, call->text, on_histogram, call);
+}
+
 static void execute_describe(BusCall *call) {
         const Session *session = bus_call_session(call);
         CLEANUP_FREE char *json = NULL;
@@ -170,6 +191,7 @@ static const BusMethod methods[] = {
         { "Clear", NULL, NULL, execute_clear },
         { "Remove", NULL, NULL, execute_remove },
         { "AddProcess", parse_add_process, NULL, execute_add_process },
+        { "ReadHistogram", parse_read_histogram, NULL, execute_read_histogram },
         { "OpenMarker", NULL, NULL, execute_open_marker },
         { "Describe", NULL, NULL, execute_describe },
         { .member = NULL },
@@ -251,6 +273,8 @@ const sd_bus_vtable bus_session_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Clear", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Remove", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("AddProcess", SD_BUS_ARGS("h", pidfd), SD_BUS_NO_RESULT, on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ReadHistogram", SD_BUS_ARGS("s", event), SD_BUS_RESULT("s", histograms), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("OpenMarker", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", marker), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

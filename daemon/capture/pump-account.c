@@ -165,7 +165,7 @@ int pump_make_tail(Pump *pump, const PumpSink *sink, char **ret_cmdlines, char *
 }
 
 static void check_tracing(Pump *pump) {
-        if (!pump->tracing || pump->tracing_lost || instance_is_tracing(pump->instance))
+        if (!pump->tracing || pump->pauses || pump->tracing_lost || instance_is_tracing(pump->instance))
                 return;
 
         pump->tracing_lost = true;

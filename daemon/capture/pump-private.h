@@ -85,7 +85,7 @@ struct Pump {
         size_t pipe_size;
         struct PumpSinkList sinks;
         size_t n_active, n_jobs;
-        bool ring;
+        bool ring, pauses;
         bool drained;                /* by a snapshot, at least once */
         ClosingSegment *previous;    /* closed: of the last snapshot, which the next one takes pages from; or NULL */
         BufferStats *previous_stats; /* of each CPU, when that one had drained the buffers */

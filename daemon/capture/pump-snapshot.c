@@ -96,7 +96,7 @@ static int begin(Pump *pump, PumpSink *sink, Error *error) {
 
         if (!pump->tracing || pump->stopping)
                 return error_set(error, ERROR_WRONG_STATE, "The recording is being stopped");
-        if (!instance_is_tracing(pump->instance))
+        if (!pump->pauses && !instance_is_tracing(pump->instance))
                 return error_set(error, ERROR_FAILED, "Another tool switched tracing off in %s",
                                  instance_name(pump->instance));
         sink->base = calloc(pump->n_cpus, sizeof(sink->base[0]));

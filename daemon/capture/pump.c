@@ -208,6 +208,7 @@ int pump_new(const PumpConfig *config, Error *error, Pump **ret) {
         pump->instance = config->instance;
         pump->symbols = config->symbols;
         pump->ring = config->ring;
+        pump->pauses = config->pauses;
         pump->finished = pump_report_new(PUMP_FINISHED, 0);
         pump->last_job = calloc(1, sizeof(*pump->last_job));
         pump->fds = calloc(2 + instance_cpus(pump->instance)->n_cpus, sizeof(pump->fds[0]));

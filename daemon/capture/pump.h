@@ -62,6 +62,7 @@ typedef struct PumpConfig {
         char *const *events;  /* NULL; or for an instance that is limited: all that it records; copied */
         bool symbols;
         bool ring;
+        bool pauses; /* the session's own triggers switch tracing off and on: it is nobody else's doing */
 } PumpConfig;
 
 int pump_new(const PumpConfig *config, Error *error, Pump **ret);

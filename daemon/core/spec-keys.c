@@ -15,6 +15,7 @@
 #include "core/spec-private.h"
 #include "core/suggestion.h"
 #include "core/text.h"
+#include "core/trigger.h"
 
 #define PID_LIMIT 4194304 /* PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h, 5.15) */
 
@@ -354,13 +355,13 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                             .set = spec_set_strings,
                             .offset = offsetof(Spec, triggers),
                             .max = SPEC_TRIGGERS_MAX,
-                            .check = check_text },
+                            .check = trigger_check },
         [SPEC_HISTOGRAMS] = { .name = "histograms",
                               .type = SPEC_TYPE_STRINGS,
                               .set = spec_set_strings,
                               .offset = offsetof(Spec, histograms),
                               .max = SPEC_TRIGGERS_MAX,
-                              .check = check_text },
+                              .check = histogram_check },
         [SPEC_UNIT] = { .name = "unit",
                         .type = SPEC_TYPE_STRING,
                         .set = spec_set_string,

@@ -10,6 +10,7 @@
 #include "core/probe.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
+#include "core/trigger.h"
 
 /* Merging appends: the limits hold for the result, too. */
 static size_t count(const Spec *spec, SpecKey key) {
@@ -36,12 +37,7 @@ static int check_counts(const Spec *spec, Error *error) {
 
 /* Keys whose names and types are settled, but that this version cannot serve. */
 static int check_supported(const Spec *spec, Error *error) {
-        static const SpecKey unsupported[] = {
-                SPEC_SYNTHETIC_EVENTS,
-                SPEC_SQL,
-                SPEC_TRIGGERS,
-                SPEC_HISTOGRAMS,
-        };
+        static const SpecKey unsupported[] = { SPEC_SYNTHETIC_EVENTS, SPEC_SQL };
 
         for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)
                 if (spec_is_given(spec, unsupported[i]))
@@ -85,9 +81,10 @@ int spec_validate(const Spec *spec, Error *error) {
         r = probes_check(spec->probes, spec->probe_files.n_fds, error);
         if (r < 0)
                 return r;
-        if (strv_length(spec->events) == 0 && strv_length(spec->probes) == 0 && !spec_has_tracer(spec))
+        if (strv_length(spec->events) == 0 && strv_length(spec->probes) == 0 && strv_length(spec->histograms) == 0 &&
+            !spec_has_tracer(spec))
                 return error_set(error, ERROR_INVALID_ARGUMENT,
-                                 "events: at least one is needed, or a tracer, or a probe");
+                                 "events: at least one is needed, or a tracer, a probe, or a histogram");
         if (spec->children && !spec_has_processes(spec))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "children: needs pids, pidfds, unit or user");
         for (size_t i = 0; spec_is_given(spec, SPEC_OUTPUT) && i < ELEMENTSOF(rotation); i++)
@@ -216,7 +213,8 @@ int spec_source_key(const Spec *spec, char **ret) {
         size_t size = 0;
         int r;
 
-        if (spec_has_processes(spec) || spec->output >= 0 || spec_is_ring(spec) || spec->probes) {
+        if (spec_has_processes(spec) || spec->output >= 0 || spec_is_ring(spec) || spec->probes || spec->triggers ||
+            spec->histograms) {
                 *ret = NULL;
                 return 0;
         }
@@ -247,7 +245,8 @@ unsigned spec_powers(const Spec *spec) {
 
         if (spec_is_self(spec))
                 return POWER_TRACE_SELF;
-        if (spec_has_tracer(spec) || spec_options_trace_stacks(spec->options))
+        if (spec_has_tracer(spec) || spec_options_trace_stacks(spec->options) ||
+            triggers_record_stacks(spec->triggers) || histograms_show_functions(spec->histograms))
                 powers |= POWER_TRACE_FUNCTIONS;
         if (spec_needs_symbols(spec) || spec_options_show_addresses(spec->options))
                 powers |= POWER_KERNEL_ADDRESSES;

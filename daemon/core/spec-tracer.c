@@ -8,6 +8,7 @@
 #include "core/spec-options.h"
 #include "core/spec-private.h"
 #include "core/tracer-kind.h"
+#include "core/trigger.h"
 
 bool spec_has_tracer(const Spec *spec) {
         return tracer_kind(spec->tracer) != TRACER_NONE;
@@ -21,7 +22,8 @@ bool spec_records_functions(const Spec *spec) {
 }
 
 bool spec_needs_symbols(const Spec *spec) {
-        return spec->symbols || spec_has_tracer(spec) || spec_options_record_kernel_stacks(spec->options);
+        return spec->symbols || spec_has_tracer(spec) || spec_options_record_kernel_stacks(spec->options) ||
+               triggers_record_stacks(spec->triggers);
 }
 
 static int check_globs(const Spec *spec, Error *error) {

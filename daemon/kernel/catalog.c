@@ -18,6 +18,7 @@
 #include "kernel/task-group.h"
 #include "kernel/tracer.h"
 #include "kernel/tracing-dir.h"
+#include "kernel/trigger-set.h"
 
 /* A pattern that selects more events than this is to be made narrower before their formats are asked for. */
 #define DESCRIBE_MAX 16
@@ -212,6 +213,8 @@ int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret) {
                 r = check_cpus(spec, error);
         if (r >= 0)
                 r = check_processes(spec, error);
+        if (r >= 0)
+                r = trigger_set_check(spec, &list, error);
         if (r >= 0)
                 r = task_group_check(spec, error);
         if (r >= 0)

@@ -57,6 +57,7 @@ static const FeatureRow rows[] = {
         { "event_filters", AN_EVENT "filter", "EVENT_TRACING", NULL, MARK_FILE, 0 },
         { "event_fork", "options/event-fork", "EVENT_TRACING", NULL, MARK_FILE, VERSION(4, 7) },
         { "triggers", AN_EVENT "trigger", "EVENT_TRACING", NULL, MARK_FILE, VERSION(3, 14) },
+        { "instance_traceoff", NULL, "TRACING", NULL, MARK_VERSION, VERSION(5, 17) },
         { "histograms", AN_EVENT "hist", "HIST_TRIGGERS", NULL, MARK_FILE, VERSION(4, 7) },
         { "function", "function", "FUNCTION_TRACER", NULL, MARK_TRACER, 0 },
         { "function_graph", "function_graph", "FUNCTION_GRAPH_TRACER", NULL, MARK_TRACER, 0 },

@@ -5,6 +5,8 @@
 
 #include "core/parse.h"
 #include "core/strv.h"
+#include "core/trigger.h"
+#include "kernel/trigger-set.h"
 #include "model/manager.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
@@ -91,6 +93,7 @@ static int make_pump(SetupJob *job) {
                         .events = events,
                         .symbols = spec_needs_symbols(job->spec),
                         .ring = spec_is_ring(job->spec),
+                        .pauses = triggers_switch(job->spec->triggers),
                 },
                 &job->error, &job->pump);
 }
@@ -110,6 +113,9 @@ static void setup_run(Job *base) {
                 job->r = instance_configure(job->instance, job->spec, job->selection, &job->error);
         if (job->r >= 0)
                 job->r = probe_set_enable(job->probes, job->instance, job->spec, &job->error);
+        if (job->r >= 0)
+                job->r = trigger_set_apply(job->instance, job->spec,
+                                           job->probes ? probe_set_group(job->probes) : NULL, &job->error);
         if (job->r >= 0)
                 job->r = task_group_new(job->spec, &job->group);
         if (job->r >= 0 && job->group)

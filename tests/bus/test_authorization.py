@@ -146,6 +146,9 @@ def refusals():
     functions to themselves."""
     wrong_state = "org.ktraced1.Error.WrongState"
     found = {(SESSION, "Start"): wrong_state, (SESSION, "Snapshot"): wrong_state}
+    # The session has no histogram, and some kernels have none at all.
+    has_histograms = os.path.exists("/sys/kernel/tracing/events/sched/sched_switch/hist")
+    found[SESSION, "ReadHistogram"] = f"org.ktraced1.Error.{'NoSuchEvent' if has_histograms else 'NotSupportedByKernel'}"
     if not functions_can_be_read():
         found[MANAGER, "ListFunctions"] = "org.ktraced1.Error.NotSupportedByKernel"
     return found

@@ -39,6 +39,12 @@ static int set_list(Spec *spec, SpecKey key, const char *list, Error *error) {
         return spec_set(spec, key, &(SpecValue){ .has = SPEC_TYPE_STRINGS, .strings = strings }, error);
 }
 
+static int set_one(Spec *spec, SpecKey key, const char *entry, Error *error) {
+        char *strings[] = { (char *) entry, NULL };
+
+        return spec_set(spec, key, &(SpecValue){ .has = SPEC_TYPE_STRINGS, .strings = strings }, error);
+}
+
 static int set_filter(Spec *spec, const char *pattern, const char *expression, Error *error) {
         char *strings[] = { (char *) pattern, (char *) expression, NULL };
 
@@ -107,8 +113,8 @@ static void test_set_every_key(void **state) {
         assert_succeeds(set_fds(spec, SPEC_PROBE_FILES, SPEC_TYPE_FDS, fds, 2, &error), &error);
         assert_succeeds(set_list(spec, SPEC_SYNTHETIC_EVENTS, "wakeup", &error), &error);
         assert_succeeds(set_list(spec, SPEC_SQL, "SELECT", &error), &error);
-        assert_succeeds(set_list(spec, SPEC_TRIGGERS, "trigger", &error), &error);
-        assert_succeeds(set_list(spec, SPEC_HISTOGRAMS, "histogram", &error), &error);
+        assert_succeeds(set_one(spec, SPEC_TRIGGERS, "a:b stacktrace", &error), &error);
+        assert_succeeds(set_one(spec, SPEC_HISTOGRAMS, "a:b keys=c", &error), &error);
         assert_succeeds(set_string(spec, SPEC_UNIT, "nginx.service", &error), &error);
         assert_succeeds(set_number(spec, SPEC_USER, 1000, &error), &error);
         assert_succeeds(set_string(spec, SPEC_SCOPE, "system", &error), &error);
@@ -148,8 +154,8 @@ static void test_set_every_key(void **state) {
         assert_int_equal(spec->probe_files.n_fds, 2);
         assert_string_equal(spec->synthetic_events[0], "wakeup");
         assert_string_equal(spec->sql[0], "SELECT");
-        assert_string_equal(spec->triggers[0], "trigger");
-        assert_string_equal(spec->histograms[0], "histogram");
+        assert_string_equal(spec->triggers[0], "a:b stacktrace");
+        assert_string_equal(spec->histograms[0], "a:b keys=c");
         assert_string_equal(spec->unit, "nginx.service");
         assert_int_equal(spec->user, 1000);
         assert_true(spec->attached);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `ktracectl hist`: the histograms of a session's event, once or live. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/bus-manager.h"
+#include "client/bus-session.h"
+#include "client/describe.h"
+#include "client/escape.h"
+#include "client/json-print.h"
+#include "client/verb.h"
+#include "core/json-text.h"
+#include "core/parse.h"
+
+#define BAR_WIDTH 30
+#define KEY_WIDTH 40
+#define WATCH_INTERVAL UINT64_C(1000000) /* usec */
+
+enum {
+        OPTION_WATCH = OPTION_OF_VERB,
+        OPTION_TOP,
+};
+
+typedef struct HistArgs {
+        uint64_t watch; /* usec; 0: once */
+        uint64_t top;   /* rows; 0: all */
+        const char *session, *event;
+} HistArgs;
+
+static ParseResult take_option(HistArgs *args, Globals *globals, int c, const char *argument) {
+        if (c == OPTION_WATCH) {
+                args->watch = WATCH_INTERVAL;
+                if (!argument || (parse_span(argument, &args->watch) >= 0 && args->watch > 0))
+                        return PARSE_GO_ON;
+                (void) verb_usage("--watch '%s': expected a time such as 2s.", argument);
+                return PARSE_WRONG;
+        }
+        if (c != OPTION_TOP)
+                return globals_take_option(globals, c, argument);
+        if (parse_unsigned(argument, &args->top) >= 0 && args->top > 0)
+                return PARSE_GO_ON;
+        (void) verb_usage("--top '%s': expected a number of rows.", argument);
+        return PARSE_WRONG;
+}
+
+static ParseResult parse(HistArgs *args, Globals *globals, int argc, char *argv[]) {
+        static const struct option options[] = {
+                GLOBALS_LONG,
+                { "watch", optional_argument, NULL, OPTION_WATCH },
+                { "top", required_argument, NULL, OPTION_TOP },
+                { NULL, 0, NULL, 0 },
+        };
+        int c;
+
+        optind = 0;
+        while ((c = getopt_long(argc, argv, GLOBALS_SHORT, options, NULL)) >= 0) {
+                ParseResult result = take_option(args, globals, c, optarg);
+
+                if (result != PARSE_GO_ON)
+                        return result;
+        }
+        if (argc - optind != 1 && argc - optind != 2) {
+                (void) verb_usage("Usage: ktracectl hist SESSION [EVENT] [--watch[=TIME]] [--top=N]");
+                return PARSE_WRONG;
+        }
+        args->session = argv[optind];
+        args->event = argv[optind + 1];
+        return PARSE_GO_ON;
+}
+
+/* The event of the session's first histogram. */
+static int find_event(BusClient *client, const char *path, Error *error, char **ret) {
+        CLEANUP_JSON struct json_object *description = NULL;
+        CLEANUP_FREE char *text = NULL;
+        struct json_object *spec, *list;
+        const char *histogram;
+        int r;
+
+        r = bus_session_describe(client, path, error, &text);
+        if (r >= 0)
+                r = describe_parse(text, error, &description);
+        if (r < 0)
+                return r;
+        if (!json_object_object_get_ex(description, "spec", &spec) ||
+            !json_object_object_get_ex(spec, "histograms", &list) || json_object_array_length(list) == 0)
+                return error_set(error, ERROR_NO_SUCH_EVENT, "The session has no histograms");
+        histogram = json_object_get_string(json_object_array_get_idx(list, 0));
+        *ret = strndup(histogram, strcspn(histogram, " "));
+        return *ret ? 0 : -ENOMEM;
+}
+
+static uint64_t number_of(struct json_object *object, const char *name) {
+        struct json_object *value;
+
+        return json_object_object_get_ex(object, name, &value) ? json_object_get_uint64(value) : 0;
+}
+
+static uint64_t hits_of(struct json_object *row) {
+        struct json_object *values;
+
+        return json_object_object_get_ex(row, "values", &values) ? number_of(values, "hitcount") : 0;
+}
+
+/* "bash [3045], write"; of a stack the first frame. Returns how many columns that took. */
+static int print_key(struct json_object *row) {
+        struct json_object *key;
+        int width = 0;
+
+        if (!json_object_object_get_ex(row, "key", &key))
+                return 0;
+        json_object_object_foreach(key, name, value) {
+                const char *text = json_object_is_type(value, json_type_array)
+                                           ? json_object_get_string(json_object_array_get_idx(value, 0))
+                                           : json_object_get_string(value);
+
+                (void) name;
+                if (!text)
+                        continue;
+                if (width > 0)
+                        width += printf(", ");
+                escape_print(stdout, text, strlen(text));
+                width += (int) strlen(text);
+        }
+        return width;
+}
+
+static void print_values(struct json_object *row) {
+        struct json_object *values;
+
+        if (!json_object_object_get_ex(row, "values", &values))
+                return;
+        json_object_object_foreach(values, name, value) {
+                if (strcmp(name, "hitcount") != 0)
+                        printf("  %s: %s", name, json_object_get_string(value));
+        }
+}
+
+static void print_row(struct json_object *row, uint64_t most) {
+        int width = print_key(row);
+
+        printf("%*s %10" PRIu64 " ", width < KEY_WIDTH ? KEY_WIDTH - width : 0, "", hits_of(row));
+        for (uint64_t i = 0; most > 0 && i < hits_of(row) * BAR_WIDTH / most; i++)
+                putchar('#');
+        print_values(row);
+        putchar('\n');
+}
+
+/* The kernel sorts the smallest first: the last rows are the most. */
+static int print_histogram(struct json_object *histogram, const HistArgs *args) {
+        struct json_object *trigger, *rows;
+        uint64_t most = 0;
+        size_t n, first;
+
+        if (!json_object_object_get_ex(histogram, "rows", &rows) ||
+            !json_object_object_get_ex(histogram, "trigger", &trigger))
+                return -EBADMSG;
+        n = json_object_array_length(rows);
+        for (size_t i = 0; i < n; i++)
+                if (hits_of(json_object_array_get_idx(rows, i)) > most)
+                        most = hits_of(json_object_array_get_idx(rows, i));
+        first = args->top > 0 && args->top < n ? n - args->top : 0;
+        printf("%s\n\n", json_object_get_string(trigger));
+        for (size_t i = first; i < n; i++)
+                print_row(json_object_array_get_idx(rows, i), most);
+        printf("\n%" PRIu64 " hits, %" PRIu64 " entries, %" PRIu64 " dropped\n", number_of(histogram, "hits"),
+               number_of(histogram, "entries"), number_of(histogram, "dropped"));
+        return 0;
+}
+
+static int show(BusClient *client, const Globals *globals, const char *path, const char *event, const HistArgs *args,
+                Error *error) {
+        CLEANUP_JSON struct json_object *histograms = NULL;
+        CLEANUP_FREE char *text = NULL;
+        int r;
+
+        r = bus_session_read_histogram(client, path, event, error, &text);
+        if (r < 0)
+                return r;
+        histograms = json_tokener_parse(text);
+        if (!json_object_is_type(histograms, json_type_array))
+                return error_set(error, ERROR_FAILED, "ktraced sent no histogram");
+        if (globals->json != JSON_OFF) {
+                json_print(globals, histograms);
+                return 0;
+        }
+        if (args->watch > 0 && isatty(STDOUT_FILENO))
+                fputs("\033[H\033[2J", stdout);
+        for (size_t i = 0; r >= 0 && i < json_object_array_length(histograms); i++)
+                r = print_histogram(json_object_array_get_idx(histograms, i), args);
+        (void) fflush(stdout);
+        return r < 0 ? error_set_errno(error, r, "Cannot print the histogram") : 0;
+}
+
+int verb_hist(Globals *globals, int argc, char *argv[]) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(bus_client_freep) BusClient *client = NULL;
+        CLEANUP_FREE char *path = NULL, *found = NULL;
+        HistArgs args = { 0 };
+        ParseResult result;
+        int r;
+
+        result = parse(&args, globals, argc, argv);
+        if (result != PARSE_GO_ON)
+                return parse_result_to_exit(result);
+        r = bus_client_new(globals, &error, &client);
+        if (r < 0)
+                return verb_failed(&error, "connect to ktraced");
+        r = bus_manager_get_session(client, args.session, &error, &path);
+        if (r >= 0 && !args.event)
+                r = find_event(client, path, &error, &found);
+        while (r >= 0) {
+                r = show(client, globals, path, args.event ? args.event : found, &args, &error);
+                if (args.watch == 0)
+                        break;
+                /* Ctrl-C ends it: nothing is open that would have to be closed. */
+                (void) usleep((useconds_t) args.watch);
+        }
+        return r < 0 ? verb_failed(&error, "read the histogram of session %s", args.session) : EXIT_SUCCESS;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "kernel/trigger-set.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <tracefs.h>
+
+#include "core/filter.h"
+#include "core/probe.h"
+#include "core/strv.h"
+#include "core/text.h"
+#include "core/trigger.h"
+#include "kernel/catalog.h"
+#include "kernel/error-log.h"
+#include "kernel/event-format.h"
+#include "kernel/features.h"
+#include "kernel/instance-private.h"
+#include "kernel/kernel-text.h"
+
+/* The one event that a pattern means; its parts are the caller's to free. */
+static int find_event(const char *pattern, const Spec *spec, const char *group, const EventList *list, Error *error,
+                      char **ret_system, char **ret_name) {
+        CLEANUP(strv_freep) char **names = NULL;
+        const char *colon;
+        int r;
+
+        if (probes_have(spec->probes, pattern)) {
+                *ret_system = strdup(group ? group : "");
+                *ret_name = strdup(pattern);
+                return *ret_system && *ret_name ? 0 : error_set_errno(error, -ENOMEM, "Cannot find the event");
+        }
+        r = event_pattern_match(pattern, list, &names);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot find the event");
+        if (strv_length(names) == 0)
+                return error_set(error, ERROR_NO_SUCH_EVENT, "No event matches \"%s\"", TEXT_ESCAPE(pattern));
+        if (strv_length(names) > 1)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" means %zu events, %s among them; name one",
+                                 TEXT_ESCAPE(pattern), strv_length(names), names[0]);
+        colon = strchr(names[0], ':');
+        *ret_system = strndup(names[0], (size_t) (colon - names[0]));
+        *ret_name = strdup(colon + 1);
+        return *ret_system && *ret_name ? 0 : error_set_errno(error, -ENOMEM, "Cannot find the event");
+}
+
+/* `text`: of a histogram; NULL for another trigger. */
+static int check_fields(const char *system, const char *name, const char *text, const Trigger *trigger,
+                        Error *error) {
+        CLEANUP(event_format_freep) EventFormat *format = NULL;
+        CLEANUP_FREE FilterField *fields = NULL;
+        size_t n_fields;
+        int r;
+
+        if (!text && !trigger->filter)
+                return 0;
+        r = event_format_new(system, name, error, &format);
+        if (r < 0)
+                return r;
+        r = event_format_filter_fields(format, &fields, &n_fields);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot check the fields of %s:%s", system, name);
+        if (text)
+                r = histogram_check_fields(text, fields, n_fields, error);
+        if (r >= 0 && trigger->filter)
+                r = filter_check(trigger->filter, fields, n_fields, error);
+        return r;
+}
+
+static int check_other(const Trigger *trigger, const EventList *list, Error *error) {
+        CLEANUP(strv_freep) char **names = NULL;
+        int r;
+
+        if (!trigger->other)
+                return 0;
+        r = event_pattern_match(trigger->other, list, &names);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot find the event");
+        return strv_length(names) == 1
+                       ? 0
+                       : error_set(error, ERROR_NO_SUCH_EVENT, "No event is called \"%s\"", trigger->other);
+}
+
+static int check_one(const Spec *spec, const EventList *list, const char *text, bool is_histogram, Error *error) {
+        CLEANUP(trigger_clear) Trigger trigger = { 0 };
+        CLEANUP_FREE char *system = NULL, *name = NULL;
+        int r;
+
+        r = is_histogram ? histogram_parse(text, error, &trigger) : trigger_parse(text, error, &trigger);
+        if (r >= 0 && trigger.switches)
+                r = features_require("instance_traceoff", "traceon and traceoff", error);
+        if (r >= 0)
+                r = find_event(trigger.event, spec, NULL, list, error, &system, &name);
+        if (r >= 0)
+                r = check_other(&trigger, list, error);
+        /* The fields of a probe are known once it is defined. */
+        if (r >= 0 && *system != '\0')
+                r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error);
+        if (r < 0)
+                error_prefix(error, is_histogram ? "histograms" : "triggers");
+        return r;
+}
+
+int trigger_set_check(const Spec *spec, const EventList *list, Error *error) {
+        int r = 0;
+
+        if (spec->triggers)
+                r = features_require("triggers", "triggers", error);
+        if (r >= 0 && spec->histograms)
+                r = features_require("histograms", "histograms", error);
+        for (char **text = spec->triggers; r >= 0 && text && *text; text++)
+                r = check_one(spec, list, *text, false, error);
+        for (char **text = spec->histograms; r >= 0 && text && *text; text++)
+                r = check_one(spec, list, *text, true, error);
+        return r;
+}
+
+static int refuse(Instance *instance, const char *text, int r, Error *error) {
+        CLEANUP_FREE char *log = tracefs_error_all(instance->tracefs), *reason = NULL;
+
+        /* A new instance's log has this entry only. */
+        if (log && error_log_parse_last(log, &reason) >= 0)
+                return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused \"%s\": %s", TEXT_ESCAPE(text),
+                                 reason);
+        return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused \"%s\": %s", TEXT_ESCAPE(text),
+                         strerror(-r));
+}
+
+static int apply_one(Instance *instance, const Spec *spec, const char *group, const EventList *list, const char *text,
+                     bool is_histogram, Error *error) {
+        CLEANUP(trigger_clear) Trigger trigger = { 0 };
+        CLEANUP_FREE char *system = NULL, *name = NULL, *command = NULL;
+        int r;
+
+        r = is_histogram ? histogram_parse(text, error, &trigger) : trigger_parse(text, error, &trigger);
+        if (r >= 0)
+                r = find_event(trigger.event, spec, group, list, error, &system, &name);
+        if (r >= 0 && group && strcmp(system, group) == 0)
+                r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error);
+        if (r < 0)
+                return r;
+        if (asprintf(&command, "%s%s%s", trigger.command, trigger.filter ? " if " : "",
+                     trigger.filter ? trigger.filter : "") < 0) {
+                command = NULL;
+                return error_set_errno(error, -ENOMEM, "Cannot set the triggers");
+        }
+        /* Opened to be truncated, the file would lose those that are there. */
+        errno = 0;
+        if (tracefs_event_file_append(instance->tracefs, system, name, "trigger", command) < 0)
+                return refuse(instance, text, -(errno ? errno : EIO), error);
+        return 0;
+}
+
+int trigger_set_apply(Instance *instance, const Spec *spec, const char *group, Error *error) {
+        CLEANUP(event_list_clear) EventList list = { 0 };
+        int r;
+
+        if (!spec->triggers && !spec->histograms)
+                return 0;
+        r = catalog_read(error, &list);
+        for (char **text = spec->triggers; r >= 0 && text && *text; text++)
+                r = apply_one(instance, spec, group, &list, *text, false, error);
+        for (char **text = spec->histograms; r >= 0 && text && *text; text++)
+                r = apply_one(instance, spec, group, &list, *text, true, error);
+        return r;
+}
+
+int trigger_set_read_histogram(Instance *instance, const Spec *spec, const char *group, const char *event,
+                               Error *error, char **ret) {
+        CLEANUP(event_list_clear) EventList list = { 0 };
+        CLEANUP_FREE char *system = NULL, *name = NULL, *path = NULL, *text = NULL;
+        int r;
+
+        r = event_pattern_check(event, error);
+        if (r >= 0)
+                r = catalog_read(error, &list);
+        if (r >= 0)
+                r = find_event(event, spec, group, &list, error, &system, &name);
+        if (r < 0)
+                return r;
+        if (asprintf(&path, "events/%s/%s/hist", system, name) < 0) {
+                path = NULL;
+                return error_set_errno(error, -ENOMEM, "Cannot read the histogram");
+        }
+        r = kernel_text_read_tracefs(instance->tracefs, path, &text, NULL);
+        if (r == -ENOENT)
+                return features_require("histograms", "histograms", error);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the histogram");
+        if (!strstr(text, "# trigger info:"))
+                return error_set(error, ERROR_NO_SUCH_EVENT, "The session has no histogram of \"%s\"",
+                                 TEXT_ESCAPE(event));
+        *ret = STEAL_PTR(text);
+        return 0;
+}

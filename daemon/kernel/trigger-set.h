@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The triggers and histograms of a session, in its instance only; they go with it.
+ */
+
+#include "core/error.h"
+#include "core/event.h"
+#include "core/spec.h"
+#include "kernel/instance.h"
+
+/* Whether the kernel has what the spec's triggers and histograms need: each pattern means one event of the list,
+ * fields and conditions suit it. Changes nothing. ERROR_NO_SUCH_EVENT, ERROR_INVALID_ARGUMENT, ERROR_BAD_FILTER,
+ * ERROR_NOT_SUPPORTED_BY_KERNEL. */
+int trigger_set_check(const Spec *spec, const EventList *list, Error *error);
+
+/* Sets them, before the events are enabled. `group`: the system of the session's own probes, whose bare names the
+ * patterns can be; NULL: none. ERROR_KERNEL_REFUSED carries the instance's error_log text. */
+int trigger_set_apply(Instance *instance, const Spec *spec, const char *group, Error *error);
+
+/* The histograms of one event in the instance as text, as the kernel shows them. `event`: as in a trigger.
+ * ERROR_NO_SUCH_EVENT also when it has none. The caller frees. */
+int trigger_set_read_histogram(Instance *instance, const Spec *spec, const char *group, const char *event,
+                               Error *error, char **ret);
