@@ -63,7 +63,7 @@ static int read_ids(const char *text, const char *name, uint32_t ret[4]) {
 }
 
 int task_status_parse(const char *text, TaskStatus *ret) {
-        uint64_t tgid, no_new_privs;
+        uint64_t tgid = 0, no_new_privs = 0;
         TaskStatus status = { 0 };
         const char *state = find_line(text, "State");
         int r;

@@ -58,8 +58,8 @@ static int read_all(int fd, char **ret) {
 static int check_status(int dir_fd, const char *path, pid_t tid, const Identity *owner, Error *error) {
         CLEANUP_CLOSE int fd = -1;
         CLEANUP_FREE char *text = NULL;
-        TaskStatus status;
-        struct stat st;
+        TaskStatus status = { 0 };
+        struct stat st = { 0 };
         int r;
 
         fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);

@@ -49,6 +49,7 @@ def test_every_action_that_is_asked_for_is_in_the_policy_file():
 def test_defaults_are_those_of_the_design():
     defaults = policy()
     assert defaults[QUERY] == ("yes", "yes", "yes")
+    assert defaults["org.ktraced1.trace-self"] == ("auth_admin", "auth_admin", "yes")
     assert defaults["org.ktraced1.trace-system"] == ("auth_admin", "auth_admin", "auth_admin_keep")
     for action, values in defaults.items():
         if action not in (QUERY, "org.ktraced1.trace-system", "org.ktraced1.trace-self"):
