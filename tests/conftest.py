@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Fixtures of all Python tests: a private bus, a polkit (mock or real) and the daemon on it, one each a test."""
 
+import os
 import pathlib
 import shutil
 import signal
@@ -16,6 +17,22 @@ from polkit_mock import PolkitMock  # noqa: E402
 from system_bus import RealPolkit, SystemBus  # noqa: E402
 
 TEST_SECONDS = 120
+
+# What systemd sets. With fewer numbers a daemon that has to wait for a CPU cannot tell, in scope "self", whether
+# the number of a task has gone to another, and ends the session.
+PID_MAX = pathlib.Path("/proc/sys/kernel/pid_max")
+MANY_NUMBERS = 4194304
+
+
+@pytest.fixture(autouse=True, scope="session")
+def many_task_numbers():
+    before = PID_MAX.read_text()
+    changed = int(before) < MANY_NUMBERS and os.access(PID_MAX, os.W_OK)
+    if changed:
+        PID_MAX.write_text(str(MANY_NUMBERS))
+    yield
+    if changed:
+        PID_MAX.write_text(before)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@
 #include "core/parse.h"
 #include "ktraced/cleanup.h"
 
-#define USEC_PER_TASK 10U
+#define USEC_PER_TASK_ALONE 2U /* on one CPU */
+#define USEC_PER_TASK 1U
 /* Numbers below are given once only (RESERVED_PIDS, include/linux/pid.h). */
 #define RESERVED 300
 
@@ -38,5 +39,5 @@ bool pid_span_contains(pid_t before, pid_t newest, pid_t pid) {
 uint64_t pid_span_round(pid_t pid_max, unsigned n_cpus) {
         if (pid_max <= RESERVED || n_cpus == 0)
                 return 0;
-        return (uint64_t) (pid_max - RESERVED) * USEC_PER_TASK / n_cpus;
+        return (uint64_t) (pid_max - RESERVED) * (n_cpus > 1 ? USEC_PER_TASK : USEC_PER_TASK_ALONE);
 }

@@ -21,7 +21,7 @@
 #define REFRESHES_PER_ROUND 2
 #define REFRESH_PART 4
 
-#define INTERVAL_MIN UINT64_C(10000)
+#define INTERVAL_MIN UINT64_C(5000)
 #define INTERVAL_MAX UINT64_C(1000000)
 /* Checks in the time that a round takes. */
 #define CHECKS_PER_ROUND 4
@@ -122,7 +122,7 @@ static int refuse(const char *why, pid_t tid, Error *error) {
  * the owner's. */
 static int watch_task(const ReuseGuard *guard, pid_t tid, bool first, Error *error, WatchedTask *ret) {
         const WatchedTask *known = find_task(guard, tid);
-        bool less_than_a_round = !first && guard->checked - guard->refreshed < guard->round;
+        bool less_than_a_round = !first && clock_usec(CLOCK_MONOTONIC) - guard->refreshed < guard->round;
 
         if (known) {
                 *ret = *known;
@@ -141,13 +141,15 @@ static int watch_task(const ReuseGuard *guard, pid_t tid, bool first, Error *err
 }
 
 static int check_numbers(ReuseGuard *guard, Error *error) {
-        uint64_t now = clock_usec(CLOCK_MONOTONIC);
-        bool too_long = now - guard->checked >= guard->round;
+        uint64_t begin = clock_usec(CLOCK_MONOTONIC);
+        bool too_long;
         pid_t newest = 0;
         int r = read_newest(guard, &newest);
 
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read which task is the newest");
+        /* From before the last reading to after this one. */
+        too_long = clock_usec(CLOCK_MONOTONIC) - guard->checked >= guard->round;
         for (size_t i = 0; i < guard->n_tasks; i++) {
                 const WatchedTask *task = &guard->tasks[i];
 
@@ -160,7 +162,7 @@ static int check_numbers(ReuseGuard *guard, Error *error) {
                                       error);
         }
         guard->newest = newest;
-        guard->checked = now;
+        guard->checked = begin;
         return 0;
 }
 

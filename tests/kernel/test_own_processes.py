@@ -3,6 +3,7 @@
 makes are told by their argument."""
 
 import os
+import pathlib
 import platform
 import re
 import shutil
@@ -17,6 +18,7 @@ from system_bus import wait_until
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of system calls are those of x86-64")
 
 LEAVER = BUILD / "tests" / "lib" / "leaver"
+PID_MAX = pathlib.Path("/proc/sys/kernel/pid_max")
 GETPGID = 121
 MARK, FOREIGN_MARK = "5e1f0", "f0e0"
 TRACE_SELF = "org.ktraced1.trace-self"
@@ -117,8 +119,17 @@ def test_formats_of_other_events_are_not_in_the_file(own_only, daemon, bus, outp
     assert b"name: sched_switch\n" not in content
 
 
+@pytest.fixture
+def few_task_numbers():
+    """So that going through all of them takes seconds."""
+    before = PID_MAX.read_text()
+    PID_MAX.write_text("32768")
+    yield
+    PID_MAX.write_text(before)
+
+
 @pytest.mark.seconds(200)
-def test_number_that_passes_to_another_user(own_only, daemon, bus, folder):
+def test_number_that_passes_to_another_user(few_task_numbers, own_only, daemon, bus, folder):
     """The kernel records who gets the number of a task that has just ended: not for us."""
     client = daemon.client(NOBODY)
     victim = subprocess.Popen([*NO_NEW_PRIVS, "sleep", "100"], user=NOBODY, group=NOBODY, extra_groups=[])

@@ -34,8 +34,9 @@ static void test_contains(void **state) {
 }
 
 static void test_round(void **state) {
-        assert_int_equal(pid_span_round(32768, 2), 32468 * 5);
-        assert_int_equal(pid_span_round(4194304, 1), 41940040);
+        assert_int_equal(pid_span_round(32768, 2), 32468);
+        assert_int_equal(pid_span_round(32768, 256), 32468);
+        assert_int_equal(pid_span_round(4194304, 1), 2 * 4194004);
         assert_int_equal(pid_span_round(300, 1), 0);
         assert_int_equal(pid_span_round(32768, 0), 0);
 }
