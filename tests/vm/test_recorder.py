@@ -40,8 +40,9 @@ def test_the_unit_is_the_session(guest, recorder):
 
 def test_it_comes_back_with_the_daemon(guest, recorder):
     guest.run("systemctl kill -s KILL ktraced.service", check=True)
-    guest.run(f"timeout 60 sh -c 'until ktracectl session list | grep -q flight-recorder; do sleep 0.5; done'", check=True)
-    assert listed(guest, "session")[0]["state"] == "active"
+    # The unit is tried again after ten seconds; on a machine that is busy with other guests, all takes its time.
+    wait = "until ktracectl session list | grep flight-recorder | grep -q active; do sleep 1; done"
+    guest.run(f"timeout 240 sh -c '{wait}'", timeout=300, check=True)
 
 
 def test_a_unit_that_fails_leaves_a_snapshot(guest, recorder):
