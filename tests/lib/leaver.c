@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,7 +26,9 @@
 #define MARK 0x5e1f0
 #define FOREIGN_MARK 0x0f0e0
 #define N_CALLS 20
-#define NEAR 30 /* of which others may hold some */
+#define NEAR 30      /* of which others may hold some */
+#define FAR 200      /* numbers that others may take meanwhile */
+#define RESERVED 300 /* numbers at the beginning that are given once only */
 #define TRIES 2000
 
 static char **program;
@@ -106,8 +109,36 @@ static int leave(const char *way) {
         return EXIT_FAILURE;
 }
 
+/* Uses so many numbers up, each by a task that cannot be made, since there is no room for its descriptor. */
+static void use_up(int n) {
+        static char stack[4096] __attribute__((aligned(16)));
+        int pidfd = -1;
+
+        while (n-- > 0)
+                if (syscall(SYS_clone, CLONE_PIDFD | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND,
+                            stack + sizeof(stack), &pidfd, NULL, NULL) == 0)
+                        _exit(EXIT_FAILURE);
+}
+
+static int read_pid_max(void) {
+        FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
+        char line[32] = "";
+
+        if (file && !fgets(line, sizeof(line), file))
+                line[0] = '\0';
+        if (file)
+                (void) fclose(file);
+        return (int) strtol(line, NULL, 10);
+}
+
 static int take_number(pid_t wanted) {
+        const struct rlimit no_more = { STDERR_FILENO + 1, STDERR_FILENO + 1 };
+        int pid_max = read_pid_max(), distance;
         pid_t pid;
+
+        (void) close_range(STDERR_FILENO + 1, ~0U, 0);
+        if (pid_max == 0 || setrlimit(RLIMIT_NOFILE, &no_more) < 0)
+                return EXIT_FAILURE;
 
         do {
                 pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): the way to test */
@@ -115,6 +146,9 @@ static int take_number(pid_t wanted) {
                         _exit(EXIT_SUCCESS);
                 if (pid < 0 || waitpid(pid, NULL, 0) < 0)
                         return EXIT_FAILURE;
+                distance = wanted - pid > 0 ? wanted - pid : wanted - pid + pid_max - RESERVED;
+                if (distance > 2 * FAR)
+                        use_up(distance - FAR);
         } while (pid >= wanted || pid < wanted - NEAR);
         puts("near");
         (void) fflush(stdout);
