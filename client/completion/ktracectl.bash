@@ -29,6 +29,12 @@ __ktracectl_profiles() {
         __ktracectl_ask list profiles | awk '{ print $1 }'
 }
 
+# Those that can have processes and run. A backslash in a name is quoted for compgen, and for the command line.
+__ktracectl_units() {
+        systemctl list-units --no-legend --no-pager --plain --full --type=service,scope,slice --state=active 2>/dev/null |
+                awk '{ print $1 }' | sed 's/\\/&&&&/g'
+}
+
 # Sets COMPREPLY from the words of standard input. After a comma in $1 only the last part is completed.
 __ktracectl_reply() {
         local cur=$1 head=
@@ -128,6 +134,14 @@ _ktracectl() {
                 __ktracectl_reply "$cur" list < <(ps -A -o pid=)
                 return
                 ;;
+        --unit)
+                __ktracectl_reply "$cur" one < <(__ktracectl_units)
+                return
+                ;;
+        --user)
+                __ktracectl_reply "$cur" one < <(compgen -u)
+                return
+                ;;
         -o | --output)
                 __ktracectl_files "$cur"
                 return
@@ -146,6 +160,14 @@ _ktracectl() {
 
         if [[ $cur == --scope=* ]]; then
                 __ktracectl_reply "${cur#*=}" one <<<'self system'
+                return
+        fi
+        if [[ $cur == --unit=* ]]; then
+                __ktracectl_reply "${cur#*=}" one < <(__ktracectl_units)
+                return
+        fi
+        if [[ $cur == --user=* ]]; then
+                __ktracectl_reply "${cur#*=}" one < <(compgen -u)
                 return
         fi
         if [[ $cur == --json=* ]]; then

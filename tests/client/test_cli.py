@@ -816,7 +816,7 @@ def test_embedded_is_for_root():
 # What is shipped beside it.
 
 
-def test_completion_of_bash(bus, polkit, daemon, root):
+def test_completion_of_bash(bus, polkit, daemon, root, folder):
     root.start("websession", {"events": [SWITCH]})
     script = pathlib.Path(__file__).resolve().parents[2] / "client" / "completion" / "ktracectl.bash"
 
@@ -828,7 +828,7 @@ def test_completion_of_bash(bus, polkit, daemon, root):
         """
         done = subprocess.run(
             ["bash", "-c", code],
-            env={**bus.environment(), "PATH": f"{reachable(KTRACECTL).parent}:{os.environ['PATH']}"},
+            env={**bus.environment(), "PATH": f"{folder}:{reachable(KTRACECTL).parent}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             timeout=30,
@@ -841,6 +841,12 @@ def test_completion_of_bash(bus, polkit, daemon, root):
     assert complete("ktracectl", "list", "profile", "sched-l") == ["sched-latency"]
     assert SWITCH in complete("ktracectl", "record", "-e", "sched:sched_sw")
     assert "--segment-size" in complete("ktracectl", "record", "--seg")
+    assert complete("ktracectl", "record", "--user", "nobo") == ["nobody"]
+    systemctl = folder / "systemctl"
+    systemctl.write_text("#!/bin/sh\necho 'a\\x2db.service loaded active'\necho 'c.scope loaded active'\n")
+    systemctl.chmod(0o755)
+    assert complete("ktracectl", "record", "--unit", "a") == ["a\\\\x2db.service"]
+    assert complete("ktracectl", "record", "--unit=c") == ["c.scope"]
 
 
 def test_completion_of_zsh():
