@@ -76,8 +76,9 @@ static int pause_reading(Marker *marker) {
         return r < 0 ? r : sd_event_source_set_enabled(marker->timer, SD_EVENT_ONESHOT);
 }
 
-/* Returns what read(2) did. */
+/* Returns what read(2) did. It counts as a line when there is none in what was read: empty lines are bounded, too. */
 static ssize_t take(Marker *marker) {
+        unsigned n_left = marker->n_left;
         size_t size;
         char *to = marker_text_space(&marker->text, &size);
         ssize_t n = read(marker->pipe_fd, to, size);
@@ -87,6 +88,8 @@ static ssize_t take(Marker *marker) {
         else if (n == 0)
                 marker_text_end(&marker->text);
         write_lines(marker);
+        if (n > 0 && marker->n_left == n_left && n_left > 0)
+                marker->n_left--;
         return n;
 }
 

@@ -81,6 +81,38 @@ def test_rate(root, session, folder):
     assert 500 < len(texts) <= 3500
 
 
+def test_rate_of_nothing(root, session):
+    """Empty lines are no way to keep the daemon busy, nor from ending the session."""
+    fd = root.session(session, "OpenMarker")
+    flood = subprocess.Popen(
+        ["/usr/bin/python3", "-c", FLOOD, str(fd)], pass_fds=[fd], stdout=subprocess.PIPE, text=True
+    )
+    os.close(fd)
+    assert flood.stdout.readline() == "begun\n"
+    time.sleep(1)
+    begin = time.monotonic()
+    root.session(session, "Stop")
+    assert time.monotonic() - begin < 10
+    taken, seconds = map(float, flood.communicate(timeout=20)[0].split())
+    # 900 bytes at a time, 2000 in the first second, and what fits into the pipe.
+    assert taken <= 900 * 1000 * (seconds + 2) + 65536
+
+
+FLOOD = r"""
+import os, sys, time
+print("begun", flush=True)
+begin, taken = time.monotonic(), 0
+try:
+    while True:
+        try:
+            taken += os.write(int(sys.argv[1]), b"\n" * 4096)
+        except BlockingIOError:
+            pass
+except BrokenPipeError:
+    print(taken, time.monotonic() - begin)
+"""
+
+
 def test_many_and_their_end(root, session):
     fds = [root.session(session, "OpenMarker") for _ in range(16)]
     with pytest.raises(BusError, match="has 16 markers open"):
