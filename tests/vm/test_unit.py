@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Tracing a systemd unit: its processes, what they fork, and what comes when it is restarted."""
+"""Tracing a systemd unit or a user: their processes, what these fork, and what comes when a unit is restarted."""
 
 import re
 
 import pytest
+
+from logins import run_as_user
+from test_install import no_rule, set_rule  # noqa: F401
 
 pytestmark = pytest.mark.seconds(600)
 
@@ -52,13 +55,60 @@ def test_restarted(guest, loop):
     assert any(pid > int(after) for pid in execs), "what the new main process starts"
 
 
-def test_no_such_unit(guest):
+def test_functions_of_the_unit(guest, loop):
+    """The function tracer has a pid filter of its own."""
+    guest.run("ktracectl session start web -p function -l do_sys_openat2 --unit loop", check=True)
+    guest.run("for i in 1 2 3; do cat /etc/passwd > /dev/null; sleep 0.4; done", check=True)
+    guest.run(f"systemctl restart {UNIT}; sleep 2", check=True)
+    guest.run("cat /etc/passwd > /dev/null", check=True)
+    after = int(guest.run(f"systemctl show -P MainPID {UNIT}", check=True).stdout)
+    lines = report(guest, "web")
+    pids = {int(match[1]) for line in lines if (match := re.search(r"-(\d+)\s+\[\d+\]", line))}
+    assert lines and all("do_sys_openat2" in line for line in lines)
+    assert any(pid > after for pid in pids), "what the new main process starts"
+    assert commands(lines) <= {"sh", "cat", "sleep", "(sh)"}
+
+
+def test_no_such_unit(guest, loop):
     done = guest.run("ktracectl session start web -e openat --unit no-such-unit")
     assert done.status != 0
     assert '"no-such-unit.service" is not running' in done.output
+    done = guest.run("ktracectl session start web -e openat --unit lopo")
+    assert done.status != 0
+    assert 'did you mean "loop.service"' in done.output
+    assert guest.run("ls /sys/kernel/tracing/instances", check=True).stdout == ""
+
+
+def test_user(guest):
+    """Of before, and one that comes by another way than fork: from root, as su does."""
+    guest.run(["systemd-run", "--quiet", "--uid=tester", "--unit=early", "sh", "-c", "while sleep 0.2; do :; done"], check=True)
+    guest.run("ktracectl session start theirs -e openat -e sched_process_exec --user tester", check=True)
+    guest.run(["systemd-run", "--quiet", "--uid=tester", "--unit=late", "sh", "-c",
+               "sleep 2; while sleep 0.2; do head -c 1 /etc/hostname; done"], check=True)  # fmt: skip
+    guest.run("for i in 1 2 3 4 5; do cat /etc/passwd > /dev/null; sleep 0.8; done", check=True)
+    guest.run("systemctl stop early late", check=True)
+    lines = report(guest, "theirs")
+    assert commands(lines) <= {"sh", "sleep", "head"}
+    assert {"sleep", "head"} <= commands(lines)
+    assert not [line for line in lines if "/etc/passwd" in line]
 
 
 def test_marks_in_the_unit_s_trace(guest, loop):
     guest.run("ktracectl session start web -e sched_process_exec --unit loop", check=True)
     guest.run("ktracectl mark web deployment begins", check=True)
     assert any("ktracectl-" in line and "deployment begins" in line for line in report(guest, "web"))
+
+
+def test_marks_of_an_ordinary_user(guest, no_rule):  # noqa: F811
+    """With polkit's yes they trace, and mark what is theirs; what is root's they may not mark."""
+    set_rule(guest, "YES")
+    status, output = run_as_user(guest, "ktracectl session start mine -e sched_process_exec && ktracectl mark mine it is $$ && seq 3 | ktracectl mark mine -")
+    assert status == 0, output
+    guest.run("ktracectl session start roots -e sched_process_exec", check=True)
+    status, output = run_as_user(guest, "ktracectl --no-ask-password mark roots not mine")
+    assert status != 0 and "Failed to mark session roots" in output
+    status, output = run_as_user(guest, "ktracectl session stop mine && ktracectl report mine && ktracectl session remove mine")
+    assert status == 0, output
+    texts = [match[1] for line in output.splitlines() if (match := re.search(r"print: .*ktracectl-\d+: (.*)", line))]
+    assert re.fullmatch(r"it is \d+", texts[0]) and texts[1:] == ["1", "2", "3"]
+    assert not any("not mine" in line for line in report(guest, "roots"))
