@@ -30,6 +30,10 @@ bool graph_is_wanted(const Spec *spec) {
         return spec->tracer && strcmp(spec->tracer, "function_graph") == 0;
 }
 
+bool graph_needs_tracing(const Spec *spec) {
+        return graph_is_wanted(spec) && strv_length(spec->graph_functions) > 0;
+}
+
 static const char *option_name(const char *option) {
         return strncmp(option, "no", 2) == 0 ? option + 2 : option;
 }

@@ -19,6 +19,12 @@ bool graph_is_wanted(const Spec *spec);
 /* The option is one of the tracer's own, and graph_configure() sets it; false for another tracer's spec. */
 bool graph_has_option(const Spec *spec, const char *option);
 
+/* Tracing must be on before the tracer is set. With it off the kernel marks a task that calls one of graph_functions,
+ * and does not take the mark back when the record fails: later it takes the next call of that task, whatever it is,
+ * for one from such a function (ftrace_graph_ignore_func() and trace_graph_entry(), trace_functions_graph.c, 5.15
+ * to 6.12). */
+bool graph_needs_tracing(const Spec *spec);
+
 /* Files below the tracing directory that graph_configure() writes. Those that the kernel does not have are among
  * them. */
 int graph_list_files(const Spec *spec, char ***ret);

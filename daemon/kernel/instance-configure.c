@@ -245,6 +245,8 @@ int instance_configure(Instance *instance, const Spec *spec, const EventSelectio
                 r = configure_filters(instance, selection, error);
         if (r >= 0)
                 r = configure_events(instance, selection, error);
+        if (r >= 0 && graph_needs_tracing(spec))
+                r = instance_set_tracing(instance, true, error);
         if (r >= 0)
                 r = tracer_configure(instance, spec, error);
         return r;

@@ -44,6 +44,8 @@ int instance_lease(Instance *instance, Lease *lease, const char *holder, const S
  * a change of clock or size clears the buffer. `spec` is complete (defaults filled in), `selection` resolved from it.
  * ERROR_KERNEL_REFUSED carries the error_log text. A failure leaves the instance for destroying.
  *
+ * Tracing stays off, but with graph_functions, see graph_needs_tracing().
+ *
  * ERROR_INVALID_ARGUMENT for an option of another tracer than the spec's.
  * Options that the spec does not name get the kernel's defaults and not what the top level has at the time.
  * Processes: the tasks that they have now, and what these start later only with spec->children, threads
