@@ -90,7 +90,8 @@ class SystemBus:
             stderr=self.log,
         )
         wait_until((folder / "bus").exists, f"dbus-daemon did not start, see {folder}/bus.log")
-        self.root = self.connect(0)
+        # The socket is there before anyone listens.
+        self.root = wait_until(self._try_connect, f"dbus-daemon does not listen, see {folder}/bus.log")
         self.sessions = set()
         self.root.signal_subscribe(
             "org.ktraced1",
@@ -101,6 +102,14 @@ class SystemBus:
             Gio.DBusSignalFlags.NONE,
             lambda _c, _s, _p, _i, _n, parameters: self.sessions.add(parameters.unpack()[0]),
         )
+
+    def _try_connect(self):
+        try:
+            return self.connect(0)
+        except GLib.Error as error:
+            if not error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CONNECTION_REFUSED):
+                raise
+            return None
 
     def session_ids(self):
         """Ids of all sessions that there have been on this bus."""
