@@ -17,8 +17,12 @@ pytestmark = pytest.mark.seconds(900)
 
 RULES = "/etc/polkit-1/rules.d/10-functions.rules"
 WRITES = 500
-# A program whose calls of vfs_write are counted by itself.
+# A program that calls vfs_write as often as that, and no more.
 WRITER = f"dd if=/dev/zero of=/root/written bs=1 count={WRITES} status=none"
+# What a script begins with that must not run before the test says so.
+WAIT = "until [ -e /root/go ]; do sleep 0.1; done"
+
+
 @pytest.fixture(scope="module")
 def started(guest):
     guest.run("systemctl start ktraced.service || { journalctl -b -u ktraced.service; exit 1; }", check=True)
@@ -101,11 +105,11 @@ def test_many_functions(started):
 
 
 def test_only_the_processes(started):
-    script = f"sleep 2; echo x >/root/own; {WRITER}; echo y >/root/own"
+    script = f"{WAIT}; echo x >/root/own; {WRITER}; echo y >/root/own"
     for options, others in [("", 0), ("-c", WRITES)]:
-        (pid, session, *_) = started.run(
-            f"sh -c '{script}' >/dev/null & echo $!; ktracectl session start pids -p function -l vfs_write -P $! {options};"
-            f"cat {TRACING}/instances/*/options/function-fork; wait $!",
+        (pid, _) = started.run(
+            f"rm -f /root/go; sh -c '{script}' >/dev/null & echo $!;"
+            f"ktracectl session start pids -p function -l vfs_write -P $! {options}; touch /root/go; wait $!",
             check=True,
         ).stdout.split()
         events = stop(started, "pids")
@@ -114,9 +118,13 @@ def test_only_the_processes(started):
 
 
 def test_a_process_that_is_added(started):
-    script = "sleep 2; for i in 1 2 3 4 5; do echo x >/root/own; done"
+    script = f"{WAIT}; for i in 1 2 3 4 5; do echo x >/root/own; done"
     start(started, "added", "-p function -l vfs_write -P 1")
-    pid = int(started.run(f"sh -c '{script}' >/dev/null & echo $!; ktracectl session attach added $!; wait $!", check=True).stdout)
+    pid = int(
+        started.run(
+            f"rm -f /root/go; sh -c '{script}' >/dev/null & echo $!; ktracectl session attach added $!; touch /root/go; wait $!", check=True
+        ).stdout
+    )
     assert functions(event for event in stop(started, "added") if event.pid == pid) == {"vfs_write": 5}
 
 
