@@ -174,6 +174,22 @@ def test_no_pattern_of_others_takes_a_probe(root, start, probed, folder):
         assert len(found) == 1 and "fd:" in found[0].text
 
 
+@pytest.mark.parametrize("mode", ["stream", "ring"])
+def test_end_of_a_session_takes_nothing_from_others(root, start, probed, folder, mode):
+    """The kernel clears buffers when it removes an event that was enabled there."""
+    program = probed(1000)
+    session = start("goes-on", "work=uprobe:{at}", mode=mode, buffer_size="1M")
+    program.go()
+    other = start("ends", "work=uprobe:{at}", events=["sched:sched_process_exit"])
+    root.session(other, "Remove")
+    if mode == "ring":
+        (path,) = root.save_all(root.session(session, "Snapshot", "(a{sv})", {}), folder / "1")
+        found = events(path)
+    else:
+        found = recorded(root, session, folder / "1")
+    assert len([event for event in found if event.name == "work"]) == 1000
+
+
 def test_probe_that_another_tool_uses(root, start):
     session = start("one", "work=uprobe:{at}")
     (line,) = ours()

@@ -117,6 +117,25 @@ def test_two_sessions_with_one_name(guest):
     guest.run("ktracectl session remove one two", check=True)
 
 
+def test_end_of_a_session_takes_nothing_from_others(guest):
+    guest.run("ktracectl session start ring --probe 'kprobe:ksys_read fd=%di:s32' -f 'fd == 0' --ring-size 16M", check=True)
+    guest.run(DD, check=True)
+    guest.run("ktracectl session start other --probe 'kprobe:ksys_read' -e sched:sched_process_exit", check=True)
+    guest.run("ktracectl session remove other", check=True)
+    capture = guest.run("ktracectl session snapshot ring", check=True).stdout.split()[-1]
+    lines = guest.run(f"ktracectl report --no-pager {capture}", check=True).stdout.splitlines()
+    guest.run("ktracectl session remove ring", check=True)
+    assert len([line for line in lines if re.search(r" dd-\d+ .* ksys_read: ", line)]) >= READS
+
+
+def test_beside_function_graph(guest):
+    """Before 6.11 the tracer is at the top level, and the probes with it."""
+    options = ["-p", "function_graph", "-l", "vfs_read", "--probe", "kprobe:ksys_read fd=%di:s32", "-f", "fd == 0"]
+    lines = record(guest, *options)
+    assert len(of(lines, "ksys_read")) == READS
+    assert len([line for line in lines if "vfs_read();" in line]) >= READS
+
+
 def test_a_killed_daemon(guest):
     guest.run("ktracectl session start one --probe 'work=kprobe:ksys_read' -P 1", check=True)
     guest.run("systemctl kill -s KILL ktraced.service", check=True)
