@@ -103,6 +103,12 @@ def calls(lines):
     return found
 
 
+def functions_of_reader(lines):
+    """Not those of older tasks, which the kernel may have marked as calling from a graph function while tracing was
+    off at the end of a session before: it takes one call of each for such a one (see kernel/graph.h)."""
+    return {name for _, name in calls(line for line in lines if line[0] == "dd")}
+
+
 def test_the_call_tree_is_that_of_trace_cmd(started):
     lines = record(started, GRAPH)
     assert {comm for comm, _, _ in lines} == {"dd"}
@@ -184,10 +190,10 @@ def test_other_settings_are_refused_with_the_holders_name(started):
     message = refused(started, "-p function_graph -l vfs_read,vfs_write")
     assert 'in use by the session "holder"' in message
     started.run(READER, check=True)
-    assert {name for _, name in calls(stop(started, "holder"))} == {"vfs_read"}
+    assert functions_of_reader(stop(started, "holder")) == {"vfs_read"}
     start(started, "next", "-p function_graph -l vfs_read,vfs_write -g vfs_write")
     started.run(READER, check=True)
-    assert {name for _, name in calls(stop(started, "next"))} == {"vfs_write"}
+    assert functions_of_reader(stop(started, "next")) == {"vfs_write"}
 
 
 @pytest.fixture
