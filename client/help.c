@@ -69,6 +69,7 @@ static const char help_text[] =
         "     --segment-size=SIZE          Begin a new segment after so many bytes\n"
         "  -R --trigger=TRIGGER            What the kernel does upon the -e before it: stacktrace, traceoff ...\n"
         "     --hist='EVENT keys=...'      A histogram, which the kernel counts\n"
+        "     --sql='[NAME=]SELECT ...'    An event made of two, such as the latency between them\n"
         "     --unit=UNIT                  Only the processes of this systemd unit\n"
         "     --user=USER                  Only the processes of this user\n"
         "     --probe=DEFINITION           An event of one's own, such as uprobe:libc.so.6:malloc size=%di\n"

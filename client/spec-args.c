@@ -31,6 +31,7 @@ void spec_args_clear(SpecArgs *args) {
         strv_free(args->filters);
         strv_free(args->triggers);
         strv_free(args->histograms);
+        strv_free(args->queries);
         strv_free(args->options);
         strv_free(args->functions);
         strv_free(args->functions_notrace);
@@ -314,6 +315,8 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return take_trigger(args, argument);
         case OPTION_HIST:
                 return strv_append(&args->histograms, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
+        case OPTION_SQL:
+                return strv_append(&args->queries, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
         case OPTION_UNIT:
                 args->unit = argument;
                 return PARSE_GO_ON;
@@ -374,7 +377,8 @@ ParseResult spec_args_check(const SpecArgs *args, bool has_program) {
                 (void) verb_usage("--children needs --pid, or --follow with a program.");
                 return PARSE_WRONG;
         }
-        if (!args->events && !args->profile && !args->tracer && !args->probes.definitions && !args->histograms) {
+        if (!args->events && !args->profile && !args->tracer && !args->probes.definitions && !args->histograms &&
+            !args->queries) {
                 (void) verb_usage("Nothing to trace: name events with --event, a tracer with --tracer, a probe with "
                                   "--probe or a profile with --profile.");
                 return PARSE_WRONG;
@@ -589,6 +593,8 @@ int spec_args_append(const SpecArgs *args, sd_bus_message *message) {
                 r = append_strings(message, "triggers", args->triggers);
         if (r >= 0)
                 r = append_strings(message, "histograms", args->histograms);
+        if (r >= 0)
+                r = append_strings(message, "sql", args->queries);
         if (r >= 0)
                 r = append_strings(message, "functions", args->functions);
         if (r >= 0)

@@ -24,7 +24,7 @@ typedef struct SpecArgs {
         size_t last_event;  /* index of the first pattern of the newest -e */
         bool excluding;     /* -v was seen */
         bool last_is_probe; /* the newest of -e and --probe is --probe */
-        char **triggers, **histograms;
+        char **triggers, **histograms, **queries;
         char **filters; /* pattern, expression, pattern, expression ... */
         int32_t *pids;
         size_t n_pids;
@@ -68,6 +68,7 @@ enum {
         OPTION_PROBE,
         OPTION_UNIT,
         OPTION_HIST,
+        OPTION_SQL,
         OPTION_USER,
         OPTION_SCOPE,
         OPTION_AFTER_SPEC,
@@ -105,6 +106,7 @@ enum {
         { "ring-size", required_argument, NULL, OPTION_RING_SIZE }, \
         { "trigger", required_argument, NULL, 'R' }, \
         { "hist", required_argument, NULL, OPTION_HIST }, \
+        { "sql", required_argument, NULL, OPTION_SQL }, \
         { "unit", required_argument, NULL, OPTION_UNIT }, \
         { "user", required_argument, NULL, OPTION_USER }, \
         { "probe", required_argument, NULL, OPTION_PROBE }, \

@@ -122,7 +122,8 @@ static int add_details(BusCall *call, const ResolvedSpec *resolved) {
         } lists[] = {
                 { "functions", spec->functions, "," },    { "graph_functions", spec->graph_functions, "," },
                 { "probes", spec->probes, "; " },         { "triggers", spec->triggers, "; " },
-                { "histograms", spec->histograms, "; " }, { "options", spec->options, "," },
+                { "histograms", spec->histograms, "; " }, { "sql", spec->sql, "; " },
+                { "options", spec->options, "," },
         };
         int r;
 

@@ -60,6 +60,22 @@ void event_list_drop_systems(EventList *list, const char *prefix) {
         list->n_events = n;
 }
 
+void event_list_drop_names(EventList *list, const char *system, const char *prefix) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < list->n_events; i++) {
+                EventName *event = list->events + i;
+
+                if (strcmp(event->system, system) != 0 || strncmp(event->name, prefix, strlen(prefix)) != 0) {
+                        list->events[n++] = *event;
+                        continue;
+                }
+                free(event->system);
+                free(event->name);
+        }
+        list->n_events = n;
+}
+
 void event_list_clear(EventList *list) {
         for (size_t i = 0; i < list->n_events; i++) {
                 free(list->events[i].system);
@@ -484,7 +500,9 @@ static int collect(const Resolution *resolution, EventSelection *ret) {
                                 r = append_choice(resolution, row, &selection);
                 if (r == 0 && selection.n_choices > before)
                         r = strv_append(&selection.systems, range->name);
-                if (r == 0 && selection.n_choices - before == range->end - range->start)
+                /* Those of sessions are in this system, but not in the list. */
+                if (r == 0 && selection.n_choices - before == range->end - range->start &&
+                    strcmp(range->name, "synthetic") != 0)
                         r = strv_append(&selection.whole_systems, range->name);
                 if (r < 0)
                         return r;

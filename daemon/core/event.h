@@ -41,6 +41,9 @@ int event_list_parse(const char *text, EventList *ret);
 /* Takes those out whose system begins with `prefix`. */
 void event_list_drop_systems(EventList *list, const char *prefix);
 
+/* Takes those of one system out whose name begins with `prefix`. */
+void event_list_drop_names(EventList *list, const char *system, const char *prefix);
+
 /* What a session records. Sorted, without repetition. */
 typedef struct EventChoice {
         char *system;

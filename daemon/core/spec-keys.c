@@ -13,6 +13,7 @@
 #include "core/probe.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
+#include "core/sql-query.h"
 #include "core/suggestion.h"
 #include "core/text.h"
 #include "core/trigger.h"
@@ -349,7 +350,7 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                        .set = spec_set_strings,
                        .offset = offsetof(Spec, sql),
                        .max = SPEC_PROBES_MAX,
-                       .check = check_text },
+                       .check = sql_query_check },
         [SPEC_TRIGGERS] = { .name = "triggers",
                             .type = SPEC_TYPE_STRINGS,
                             .set = spec_set_strings,

@@ -10,6 +10,7 @@
 #include "core/probe.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
+#include "core/sql-query.h"
 #include "core/trigger.h"
 
 /* Merging appends: the limits hold for the result, too. */
@@ -37,7 +38,7 @@ static int check_counts(const Spec *spec, Error *error) {
 
 /* Keys whose names and types are settled, but that this version cannot serve. */
 static int check_supported(const Spec *spec, Error *error) {
-        static const SpecKey unsupported[] = { SPEC_SYNTHETIC_EVENTS, SPEC_SQL };
+        static const SpecKey unsupported[] = { SPEC_SYNTHETIC_EVENTS };
 
         for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)
                 if (spec_is_given(spec, unsupported[i]))
@@ -79,12 +80,14 @@ int spec_validate(const Spec *spec, Error *error) {
         if (r < 0)
                 return r;
         r = probes_check(spec->probes, spec->probe_files.n_fds, error);
+        if (r >= 0)
+                r = sql_queries_check(spec->sql, spec->probes, error);
         if (r < 0)
                 return r;
         if (strv_length(spec->events) == 0 && strv_length(spec->probes) == 0 && strv_length(spec->histograms) == 0 &&
-            !spec_has_tracer(spec))
+            strv_length(spec->sql) == 0 && !spec_has_tracer(spec))
                 return error_set(error, ERROR_INVALID_ARGUMENT,
-                                 "events: at least one is needed, or a tracer, a probe, or a histogram");
+                                 "events: at least one is needed, or a tracer, a probe, a query, or a histogram");
         if (spec->children && !spec_has_processes(spec))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "children: needs pids, pidfds, unit or user");
         for (size_t i = 0; spec_is_given(spec, SPEC_OUTPUT) && i < ELEMENTSOF(rotation); i++)
@@ -214,7 +217,7 @@ int spec_source_key(const Spec *spec, char **ret) {
         int r;
 
         if (spec_has_processes(spec) || spec->output >= 0 || spec_is_ring(spec) || spec->probes || spec->triggers ||
-            spec->histograms) {
+            spec->histograms || spec->sql) {
                 *ret = NULL;
                 return 0;
         }
@@ -250,7 +253,7 @@ unsigned spec_powers(const Spec *spec) {
                 powers |= POWER_TRACE_FUNCTIONS;
         if (spec_needs_symbols(spec) || spec_options_show_addresses(spec->options))
                 powers |= POWER_KERNEL_ADDRESSES;
-        if (spec->probes)
+        if (spec->probes || spec->sql)
                 powers |= POWER_DEFINE_PROBES;
         return powers;
 }

@@ -82,7 +82,7 @@
  *   probes         as         array of strings   events of the session's own; see probe.h
  *   probe_files    ah         (bus only)         the files that uprobes in `probes` name by number
  *   synthetic_events   as     array of strings   definitions as for the kernel's synthetic_events
- *   sql            as         array of strings   synthetic events as queries; see sql.h
+ *   sql            as         array of strings   synthetic events as queries; see sql-query.h
  *   triggers       as         array of strings   "event trigger"; see trigger.h
  *   histograms     as         array of strings   "event keys=..."; see trigger.h
  *   unit           s          string             trace the processes of a systemd unit's control group

@@ -332,3 +332,19 @@ bool histograms_show_functions(char *const *histograms) {
                         return true;
         return false;
 }
+
+int triggers_add_systems(char *const *triggers, char ***systems) {
+        for (; triggers && *triggers; triggers++) {
+                CLEANUP(trigger_clear) Trigger trigger = { 0 };
+                int r = trigger_parse(*triggers, NULL, &trigger);
+
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0 || !trigger.other)
+                        continue;
+                trigger.other[strcspn(trigger.other, ":")] = '\0';
+                if (!strv_contains(*systems, trigger.other) && strv_append(systems, trigger.other) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}

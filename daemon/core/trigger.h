@@ -47,5 +47,7 @@ int histogram_check_fields(const char *text, const FilterField *fields, size_t n
 /* Does one of them record kernel stacks? Does a histogram show functions of the kernel? */
 bool triggers_record_stacks(char *const *triggers);
 bool histograms_show_functions(char *const *histograms);
+/* Appends the systems of events that they enable, where they are not there yet. -ENOMEM. */
+int triggers_add_systems(char *const *triggers, char ***systems);
 /* Does one of them switch tracing off and on? */
 bool triggers_switch(char *const *triggers);

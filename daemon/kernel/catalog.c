@@ -15,6 +15,7 @@
 #include "kernel/functions.h"
 #include "kernel/probe-set.h"
 #include "kernel/process.h"
+#include "kernel/synthetic.h"
 #include "kernel/task-group.h"
 #include "kernel/tracer.h"
 #include "kernel/tracing-dir.h"
@@ -34,6 +35,7 @@ int catalog_read(Error *error, EventList *ret) {
                 return error_set_errno(error, r, "Cannot read the kernel's list of events");
         /* The probes of sessions are theirs alone. */
         event_list_drop_systems(ret, PROBE_GROUP_PREFIX);
+        event_list_drop_names(ret, SYNTHETIC_SYSTEM, SYNTHETIC_PREFIX);
         return 0;
 }
 
@@ -213,6 +215,8 @@ int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret) {
                 r = check_cpus(spec, error);
         if (r >= 0)
                 r = check_processes(spec, error);
+        if (r >= 0)
+                r = synthetic_check(spec, error);
         if (r >= 0)
                 r = trigger_set_check(spec, &list, error);
         if (r >= 0)

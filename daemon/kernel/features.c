@@ -68,7 +68,7 @@ static const FeatureRow rows[] = {
         /* By their names in the source, which BTF has: "x", "x->y", "$arg*". */
         { "probe_arguments_by_name", "<argname>", "PROBE_EVENTS_BTF_ARGS", "dynamic_events", MARK_README,
           VERSION(6, 5) },
-        { "synthetic_events", "synthetic_events", "SYNTH_EVENTS", "synthetic_events", MARK_FILE, VERSION(4, 17) },
+        { "synthetic_events", "synthetic_events", "SYNTH_EVENTS", "dynamic_events", MARK_FILE, VERSION(4, 17) },
         { "snapshot", "snapshot", "TRACER_SNAPSHOT", NULL, MARK_FILE, VERSION(3, 9) },
         { "stacktrace", "options/stacktrace", "STACKTRACE", NULL, MARK_FILE, 0 },
         { "user_stacktrace", "options/userstacktrace", "USER_STACKTRACE_SUPPORT", NULL, MARK_FILE, 0 },

@@ -9,6 +9,7 @@
 #include "core/strv.h"
 #include "kernel/kernel-text.h"
 #include "kernel/symbols.h"
+#include "kernel/synthetic.h"
 #include "kernel/tracing-dir.h"
 
 static int read_text(const char *path, TraceText *ret) {
@@ -25,8 +26,21 @@ static bool contains_event(char *const *events, const char *system, const char *
         return false;
 }
 
+/* Takes `prefix` out of the event's name, which the format begins with. */
+static int cut_name(char *text, int *size, const char *prefix) {
+        static const char begin[] = "name: ";
+        size_t length = strlen(prefix);
+        char *name = text + strlen(begin);
+
+        if (strncmp(text, begin, strlen(begin)) != 0 || strncmp(name, prefix, length) != 0)
+                return -EBADMSG;
+        memmove(name, name + length, (size_t) *size - strlen(begin) - length);
+        *size -= (int) length;
+        return 0;
+}
+
 /* The formats of one system, in the order of their names so that equal kernels give equal heads. */
-static int read_system(const char *system, char *const *only, TraceText **ret, size_t *ret_n) {
+static int read_system(const char *system, char *const *only, const char *prefix, TraceText **ret, size_t *ret_n) {
         CLEANUP(strv_freep) char **names = NULL;
         TraceText *texts;
         char **listed;
@@ -52,6 +66,12 @@ static int read_system(const char *system, char *const *only, TraceText **ret, s
 
                 if (only && !contains_event(only, system, names[i]))
                         continue;
+                if (prefix && strncmp(names[i], prefix, strlen(prefix)) != 0)
+                        continue;
+                /* Those of sessions are theirs. */
+                if (!prefix && strcmp(system, SYNTHETIC_SYSTEM) == 0 &&
+                    strncmp(names[i], SYNTHETIC_PREFIX, strlen(SYNTHETIC_PREFIX)) == 0)
+                        continue;
 
                 errno = 0;
                 text = tracefs_event_file_read(NULL, system, names[i], "format", &size);
@@ -60,6 +80,13 @@ static int read_system(const char *system, char *const *only, TraceText **ret, s
                 if (!text) {
                         r = errno ? -errno : -EIO;
                         break;
+                }
+                if (prefix) {
+                        r = cut_name(text, &size, prefix);
+                        if (r < 0) {
+                                free(text);
+                                break;
+                        }
                 }
                 texts[n++] = (TraceText){ .data = text, .size = (size_t) size };
         }
@@ -78,14 +105,15 @@ static int read_systems(char *const *systems, char *const *only, TraceFormats *f
                 return -ENOMEM;
         for (size_t i = 0; systems && systems[i]; i++) {
                 TraceSystemFormats *system = &formats->systems[formats->n_systems];
+                const char *slash = strchr(systems[i], '/');
 
                 if (strcmp(systems[i], "ftrace") == 0)
                         continue;
-                system->system = strdup(systems[i]);
+                system->system = strndup(systems[i], strcspn(systems[i], "/"));
                 if (!system->system)
                         return -ENOMEM;
                 formats->n_systems++;
-                r = read_system(systems[i], only, &system->formats, &system->n_formats);
+                r = read_system(system->system, only, slash ? slash + 1 : NULL, &system->formats, &system->n_formats);
                 if (r < 0)
                         return r;
         }
@@ -104,7 +132,7 @@ static int collect(char *const *systems, char *const *only, bool symbols, Error 
         if (r >= 0)
                 r = trace_formats_parse_page_size(formats->header_page.data, &formats->page_size);
         if (r >= 0)
-                r = read_system("ftrace", NULL, &formats->ftrace, &formats->n_ftrace);
+                r = read_system("ftrace", NULL, NULL, &formats->ftrace, &formats->n_ftrace);
         if (r >= 0)
                 r = read_systems(systems, only, formats);
         /* These are addresses of the kernel. */

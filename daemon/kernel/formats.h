@@ -10,7 +10,8 @@
 #include "core/error.h"
 #include "core/trace-formats.h"
 
-/* `systems`: those whose events are recorded; "ftrace" comes always. `symbols`: with the symbol table. */
+/* `systems`: those whose events are recorded; "ftrace" comes always. Of "SYSTEM/PREFIX" only the events whose names
+ * begin so come, and without the PREFIX. `symbols`: with the symbol table. */
 int formats_collect(char *const *systems, bool symbols, Error *error, TraceFormats **ret);
 /* Of these systems only `events` ("system:event"), since others may be probes of somebody's; without symbols, and
  * without the kernel's own format strings, which stand there with their addresses. */

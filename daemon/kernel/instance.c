@@ -13,6 +13,8 @@
 #include "kernel/cpus.h"
 #include "kernel/instance-private.h"
 #include "kernel/kernel-text.h"
+#include "kernel/synthetic.h"
+#include "kernel/trigger-set.h"
 
 /* How often a new instance may vanish before it is held, see make_and_hold(), and the pause after that, in
  * which the kernel ends the removal. */
@@ -156,6 +158,8 @@ void instance_free(Instance *instance) {
                 tracefs_instance_free(instance->placeholder);
         lease_claim_free(instance->claim);
         cpu_list_clear(&instance->cpus);
+        strv_free(instance->triggers);
+        strv_free(instance->synthetic_events);
         free(instance->clock);
         free(instance->name);
         free(instance);
@@ -171,8 +175,9 @@ static int destroy_in_kernel(struct tracefs_instance *tracefs) {
 
 int instance_destroy(Instance *instance) {
         struct tracefs_instance *tracefs = instance->placeholder ? instance->placeholder : instance->tracefs;
-        int r, destroyed;
+        int r, destroyed, removed;
 
+        trigger_set_remove(instance);
         closep(&instance->tracing_on_fd);
         instance->tracing_on_fd = -1;
         closep(&instance->placeholder_fd);
@@ -182,6 +187,9 @@ int instance_destroy(Instance *instance) {
         r = lease_release(STEAL_PTR(instance->claim));
         if (instance->placeholder)
                 destroyed = destroy_in_kernel(tracefs);
+        removed = synthetic_remove(instance);
+        if (r >= 0)
+                r = removed;
         instance_free(instance);
         return destroyed < 0 ? destroyed : r;
 }
@@ -196,12 +204,25 @@ static int switch_tracing(Instance *instance, bool on, Error *error) {
         return 0;
 }
 
-int instance_set_tracing(Instance *instance, bool on, Error *error) {
+/* Since the triggers were set, they may have fired: they begin anew with the recording. */
+static int begin_tracing(Instance *instance, Error *error) {
         int r;
+
+        trigger_set_suspend(instance);
+        r = switch_tracing(instance, true, error);
+        return r < 0 ? r : trigger_set_resume(instance, error);
+}
+
+int instance_set_tracing(Instance *instance, bool on, Error *error) {
+        int r = 0;
 
         (void) pthread_mutex_lock(&instance->mutex);
         instance->tracing_wanted = on;
-        r = instance->paused ? 0 : switch_tracing(instance, on, error);
+        /* It would go on. */
+        if (!on)
+                trigger_set_remove_traceon(instance);
+        if (!instance->paused)
+                r = on ? begin_tracing(instance, error) : switch_tracing(instance, false, error);
         (void) pthread_mutex_unlock(&instance->mutex);
         return r;
 }

@@ -9,6 +9,7 @@
 
 #include "core/filter.h"
 #include "core/probe.h"
+#include "core/sql-query.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "core/trigger.h"
@@ -18,14 +19,31 @@
 #include "kernel/features.h"
 #include "kernel/instance-private.h"
 #include "kernel/kernel-text.h"
+#include "kernel/synthetic.h"
+
+/* One of the session's own; without `instance` it is not defined yet. */
+static int find_synthetic(const char *pattern, const Instance *instance, Error *error, char **ret_system,
+                          char **ret_name) {
+        CLEANUP_FREE char *prefix = NULL;
+        char *name = NULL;
+
+        *ret_system = strdup(instance ? SYNTHETIC_SYSTEM : "");
+        if (!*ret_system || (instance && synthetic_prefix(instance, &prefix) < 0) ||
+            asprintf(&name, "%s%s", prefix ? prefix : "", pattern) < 0)
+                return error_set_errno(error, -ENOMEM, "Cannot find the event");
+        *ret_name = name;
+        return 0;
+}
 
 /* The one event that a pattern means; its parts are the caller's to free. */
-static int find_event(const char *pattern, const Spec *spec, const char *group, const EventList *list, Error *error,
-                      char **ret_system, char **ret_name) {
+static int find_event(const char *pattern, const Spec *spec, const Instance *instance, const char *group,
+                      const EventList *list, Error *error, char **ret_system, char **ret_name) {
         CLEANUP(strv_freep) char **names = NULL;
         const char *colon;
         int r;
 
+        if (sql_queries_have(spec->sql, pattern))
+                return find_synthetic(pattern, instance, error, ret_system, ret_name);
         if (probes_have(spec->probes, pattern)) {
                 *ret_system = strdup(group ? group : "");
                 *ret_name = strdup(pattern);
@@ -88,10 +106,11 @@ static int check_one(const Spec *spec, const EventList *list, const char *text, 
         int r;
 
         r = is_histogram ? histogram_parse(text, error, &trigger) : trigger_parse(text, error, &trigger);
-        if (r >= 0 && trigger.switches)
-                r = features_require("instance_traceoff", "traceon and traceoff", error);
+        /* Before, the kernel would do it at the top level. */
+        if (r >= 0 && !is_histogram && !trigger.other)
+                r = features_require("instance_traceoff", "stacktrace, traceon and traceoff", error);
         if (r >= 0)
-                r = find_event(trigger.event, spec, NULL, list, error, &system, &name);
+                r = find_event(trigger.event, spec, NULL, NULL, list, error, &system, &name);
         if (r >= 0)
                 r = check_other(&trigger, list, error);
         /* The fields of a probe are known once it is defined. */
@@ -116,6 +135,70 @@ int trigger_set_check(const Spec *spec, const EventList *list, Error *error) {
         return r;
 }
 
+#define HISTOGRAM "hist:"
+
+static int write_trigger(const Instance *instance, const char *system, const char *name, const char *command) {
+        /* Opened to be truncated, the file would lose those that are there. */
+        errno = 0;
+        return tracefs_event_file_append(instance->tracefs, system, name, "trigger", command) < 0
+                       ? -(errno ? errno : EIO)
+                       : 0;
+}
+
+/* The newest first: a histogram can use the variables of an older one. */
+void trigger_set_remove(Instance *instance) {
+        for (size_t i = strv_length(instance->triggers); i >= 3; i -= 3) {
+                char **trigger = instance->triggers + i - 3;
+                CLEANUP_FREE char *command = NULL;
+
+                if (asprintf(&command, "!%s", trigger[2]) < 0) {
+                        command = NULL;
+                        continue;
+                }
+                /* What cannot be removed goes with the instance. */
+                (void) write_trigger(instance, trigger[0], trigger[1], command);
+        }
+        strv_free(instance->triggers);
+        instance->triggers = NULL;
+}
+
+static void remove_some(const Instance *instance, const char *only) {
+        for (char **trigger = instance->triggers; trigger && *trigger; trigger += 3) {
+                CLEANUP_FREE char *command = NULL;
+
+                if (strncmp(trigger[2], HISTOGRAM, strlen(HISTOGRAM)) == 0 ||
+                    strncmp(trigger[2], only, strlen(only)) != 0)
+                        continue;
+                if (asprintf(&command, "!%s", trigger[2]) < 0) {
+                        command = NULL;
+                        continue;
+                }
+                (void) write_trigger(instance, trigger[0], trigger[1], command);
+        }
+}
+
+void trigger_set_remove_traceon(Instance *instance) {
+        remove_some(instance, "traceon");
+}
+
+void trigger_set_suspend(Instance *instance) {
+        remove_some(instance, "");
+}
+
+int trigger_set_resume(Instance *instance, Error *error) {
+        for (char **trigger = instance->triggers; trigger && *trigger; trigger += 3) {
+                int r;
+
+                if (strncmp(trigger[2], HISTOGRAM, strlen(HISTOGRAM)) == 0)
+                        continue;
+                r = write_trigger(instance, trigger[0], trigger[1], trigger[2]);
+                if (r < 0)
+                        return error_set_errno(error, r, "Cannot set the trigger \"%s\" of %s:%s again", trigger[2],
+                                               trigger[0], trigger[1]);
+        }
+        return 0;
+}
+
 static int refuse(Instance *instance, const char *text, int r, Error *error) {
         CLEANUP_FREE char *log = tracefs_error_all(instance->tracefs), *reason = NULL;
 
@@ -127,6 +210,39 @@ static int refuse(Instance *instance, const char *text, int r, Error *error) {
                          strerror(-r));
 }
 
+/* Without a clock of its own, a histogram with time stamps makes the kernel set that of the instance to "global"
+ * (hist_trigger_create() and parse_hist_trigger_attrs(), trace_events_hist.c, 5.15 to 6.12). */
+static int complete(const Instance *instance, const char *command, char **ret) {
+        bool has_time = strncmp(command, HISTOGRAM, strlen(HISTOGRAM)) == 0 && strstr(command, "common_timestamp");
+        char *complete;
+        int n;
+
+        n = has_time ? asprintf(&complete, HISTOGRAM "clock=%s:%s", instance->clock, command + strlen(HISTOGRAM))
+                     : asprintf(&complete, "%s", command);
+        if (n < 0)
+                return -ENOMEM;
+        *ret = complete;
+        return 0;
+}
+
+int trigger_set_write(Instance *instance, const char *system, const char *name, const char *command, Error *error) {
+        CLEANUP_FREE char *text = NULL;
+        int r;
+
+        r = complete(instance, command, &text);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot set the triggers");
+        r = write_trigger(instance, system, name, text);
+        if (r < 0)
+                return refuse(instance, command, r, error);
+        r = strv_append(&instance->triggers, system);
+        if (r >= 0)
+                r = strv_append(&instance->triggers, name);
+        if (r >= 0)
+                r = strv_append(&instance->triggers, text);
+        return r < 0 ? error_set_errno(error, r, "Cannot set the triggers") : 0;
+}
+
 static int apply_one(Instance *instance, const Spec *spec, const char *group, const EventList *list, const char *text,
                      bool is_histogram, Error *error) {
         CLEANUP(trigger_clear) Trigger trigger = { 0 };
@@ -135,8 +251,8 @@ static int apply_one(Instance *instance, const Spec *spec, const char *group, co
 
         r = is_histogram ? histogram_parse(text, error, &trigger) : trigger_parse(text, error, &trigger);
         if (r >= 0)
-                r = find_event(trigger.event, spec, group, list, error, &system, &name);
-        if (r >= 0 && group && strcmp(system, group) == 0)
+                r = find_event(trigger.event, spec, instance, group, list, error, &system, &name);
+        if (r >= 0 && ((group && strcmp(system, group) == 0) || strcmp(system, SYNTHETIC_SYSTEM) == 0))
                 r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error);
         if (r < 0)
                 return r;
@@ -145,11 +261,7 @@ static int apply_one(Instance *instance, const Spec *spec, const char *group, co
                 command = NULL;
                 return error_set_errno(error, -ENOMEM, "Cannot set the triggers");
         }
-        /* Opened to be truncated, the file would lose those that are there. */
-        errno = 0;
-        if (tracefs_event_file_append(instance->tracefs, system, name, "trigger", command) < 0)
-                return refuse(instance, text, -(errno ? errno : EIO), error);
-        return 0;
+        return trigger_set_write(instance, system, name, command, error);
 }
 
 int trigger_set_apply(Instance *instance, const Spec *spec, const char *group, Error *error) {
@@ -158,6 +270,10 @@ int trigger_set_apply(Instance *instance, const Spec *spec, const char *group, E
 
         if (!spec->triggers && !spec->histograms)
                 return 0;
+        /* After a crash nobody would take them out there. */
+        if (!instance->tracefs)
+                return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
+                                 "triggers: not with a tracer that needs the kernel's top-level buffer");
         r = catalog_read(error, &list);
         for (char **text = spec->triggers; r >= 0 && text && *text; text++)
                 r = apply_one(instance, spec, group, &list, *text, false, error);
@@ -176,7 +292,7 @@ int trigger_set_read_histogram(Instance *instance, const Spec *spec, const char 
         if (r >= 0)
                 r = catalog_read(error, &list);
         if (r >= 0)
-                r = find_event(event, spec, group, &list, error, &system, &name);
+                r = find_event(event, spec, instance, group, &list, error, &system, &name);
         if (r < 0)
                 return r;
         if (asprintf(&path, "events/%s/%s/hist", system, name) < 0) {

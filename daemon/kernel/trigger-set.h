@@ -19,6 +19,15 @@ int trigger_set_check(const Spec *spec, const EventList *list, Error *error);
  * patterns can be; NULL: none. ERROR_KERNEL_REFUSED carries the instance's error_log text. */
 int trigger_set_apply(Instance *instance, const Spec *spec, const char *group, Error *error);
 
+/* One that is given as the kernel takes it, histograms among them; for this layer. The instance removes it again. */
+int trigger_set_write(Instance *instance, const char *system, const char *name, const char *command, Error *error);
+/* For instance.c: all that the instance has, the newest first, or only switches that would begin recording again. */
+void trigger_set_remove(Instance *instance);
+void trigger_set_remove_traceon(Instance *instance);
+/* Sets those anew that fired, or counted, since they were set; histograms go on. */
+void trigger_set_suspend(Instance *instance);
+int trigger_set_resume(Instance *instance, Error *error);
+
 /* The histograms of one event in the instance as text, as the kernel shows them. `event`: as in a trigger.
  * ERROR_NO_SUCH_EVENT also when it has none. The caller frees. */
 int trigger_set_read_histogram(Instance *instance, const Spec *spec, const char *group, const char *event,

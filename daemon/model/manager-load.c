@@ -5,6 +5,7 @@
 
 #include "kernel/instance.h"
 #include "kernel/probe-set.h"
+#include "kernel/synthetic.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/retention.h"
@@ -155,7 +156,7 @@ typedef struct StaleJob {
         Job job;
         Manager *manager;
         Lease *lease;
-        unsigned n_removed, n_probes_removed;
+        unsigned n_removed, n_probes_removed, n_synthetic_removed;
         int r;
         int r_lease;
         Error lease_error;
@@ -178,6 +179,9 @@ static void stale_run(Job *base) {
         /* After the instances that used them. A kernel without probes has none. */
         if (probe_set_remove_stale(&job->n_probes_removed) < 0)
                 job->n_probes_removed = 0;
+        if (synthetic_remove_stale(&job->n_synthetic_removed) < 0)
+                job->n_synthetic_removed = 0;
+        job->n_probes_removed += job->n_synthetic_removed;
 }
 
 static void stale_done(Job *base) {

@@ -6,6 +6,7 @@
 #include "core/parse.h"
 #include "core/strv.h"
 #include "core/trigger.h"
+#include "kernel/synthetic.h"
 #include "kernel/trigger-set.h"
 #include "model/manager.h"
 #include "model/session-run.h"
@@ -76,12 +77,31 @@ static void setup_job_free(MailboxItem *item) {
         free(job);
 }
 
+/* Of what is recorded besides the events that were chosen. */
+static int add_systems(const SetupJob *job, char ***systems) {
+        CLEANUP_FREE char *prefix = NULL, *own = NULL;
+        int r = triggers_add_systems(job->spec->triggers, systems);
+
+        if (r < 0 || !job->spec->sql)
+                return r;
+        r = synthetic_prefix(job->instance, &prefix);
+        if (r < 0)
+                return r;
+        if (asprintf(&own, SYNTHETIC_SYSTEM "/%s", prefix) < 0) {
+                own = NULL;
+                return -ENOMEM;
+        }
+        return strv_append(systems, own);
+}
+
 static int make_pump(SetupJob *job) {
         CLEANUP(strv_freep) char **systems = NULL, **events = NULL;
         int r = strv_copy(job->selection->systems, &systems);
 
         if (r >= 0 && job->probes)
                 r = strv_append(&systems, probe_set_group(job->probes));
+        if (r >= 0)
+                r = add_systems(job, &systems);
         if (r >= 0 && instance_is_limited(job->instance))
                 r = event_selection_names(job->selection, &events);
         if (r < 0)
@@ -113,6 +133,8 @@ static void setup_run(Job *base) {
                 job->r = instance_configure(job->instance, job->spec, job->selection, &job->error);
         if (job->r >= 0)
                 job->r = probe_set_enable(job->probes, job->instance, job->spec, &job->error);
+        if (job->r >= 0)
+                job->r = synthetic_set(job->instance, job->spec, &job->error);
         if (job->r >= 0)
                 job->r = trigger_set_apply(job->instance, job->spec,
                                            job->probes ? probe_set_group(job->probes) : NULL, &job->error);

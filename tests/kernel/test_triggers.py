@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Triggers of a session's own instance; histograms where the kernel has them, which the VM tier's have."""
 
+import os
 import pathlib
 import re
 
 import pytest
 
-from daemon import BusError, ktracectl
+from daemon import BusError, Writer, ktracectl
 from system_bus import wait_until
 from trace_file import events, validate
 
 WRITE = "syscalls:sys_enter_write"
 EXIT = "syscalls:sys_exit_write"
+COUNT = 200
 HIST = pathlib.Path("/sys/kernel/tracing/events/sched/sched_switch/hist")
 
 
@@ -105,3 +107,42 @@ def test_histograms_where_there_are_none(root, bus, polkit):
 def test_bad_histograms(root, histogram, text):
     with pytest.raises(BusError, match=re.escape(text)):
         root.start("bad", {"histograms": [histogram]})
+
+
+def test_a_count_is_whole_when_the_recording_begins(root, folder):
+    """What fires between setting up and recording does not use it up."""
+    program = Writer(COUNT)
+    try:
+        session = root.start("", {"buffer_size": "4M", "events": ["sched:sched_switch"], "triggers": ["sched:sched_switch stacktrace:7"]})
+        program.go()
+        root.session(session, "Stop")
+    finally:
+        program.close()
+    (path,) = root.save_all(root.capture_of(session), folder / "whole")
+    assert len([event for event in events(path) if event.name == "kernel_stack"]) == 7
+
+
+def test_what_a_trigger_enables_can_be_read(root, folder):
+    """Also an event of a system that the session has no other event of."""
+    program = Writer(COUNT)
+    try:
+        trigger = f"syscalls:sys_enter_write enable_event:sched:sched_switch if common_pid == {program.pid} && fd == 9"
+        session = root.start("", {"buffer_size": "4M", "events": ["syscalls:sys_enter_write"], "triggers": [trigger]})
+        program.go()
+        root.session(session, "Stop")
+    finally:
+        program.close()
+    (path,) = root.save_all(root.capture_of(session), folder / "enabled")
+    assert any(event.name == "sched_switch" and "==>" in event.text for event in events(path))
+
+
+def test_queries_need_the_kernel(root):
+    if os.path.exists("/sys/kernel/tracing/events/sched/sched_switch/hist"):
+        pytest.skip("this kernel has histograms")
+    query = "SELECT start.pid FROM sched_waking AS start JOIN sched_switch AS end ON start.pid = end.next_pid"
+    with pytest.raises(BusError) as caught:
+        root.start("", {"sql": [query]})
+    assert caught.value.name == "org.ktraced1.Error.NotSupportedByKernel"
+    with pytest.raises(BusError) as caught:
+        root.start("", {"sql": ["UPDATE x"]})
+    assert caught.value.name.endswith("InvalidArgs") and "^" in caught.value.message

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "kernel/synthetic.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <event-parse.h>
+#include <stdio.h>
+#include <string.h>
+#include <trace-seq.h>
+#include <tracefs.h>
+
+#include "core/sql-query.h"
+#include "core/strv.h"
+#include "kernel/catalog.h"
+#include "kernel/error-log.h"
+#include "kernel/features.h"
+#include "kernel/instance-private.h"
+#include "kernel/tracing-dir.h"
+#include "kernel/trigger-set.h"
+
+#define DYNAMIC_EVENTS "dynamic_events"
+#define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+#define ID_LENGTH 16U
+
+int synthetic_check(const Spec *spec, Error *error) {
+        int r = 0;
+
+        if (spec->sql)
+                r = features_require("synthetic_events", "sql", error);
+        if (r >= 0 && spec->sql)
+                r = features_require("histograms", "sql", error);
+        return r;
+}
+
+int synthetic_prefix(const Instance *instance, char **ret) {
+        char *prefix;
+
+        if (asprintf(&prefix, SYNTHETIC_PREFIX "%s_", instance->name + strlen(INSTANCE_PREFIX)) < 0)
+                return -ENOMEM;
+        *ret = prefix;
+        return 0;
+}
+
+static int no_memory(Error *error) {
+        return error_set_errno(error, -ENOMEM, "Cannot define the synthetic events");
+}
+
+static bool has_word(const char *text, const char *word) {
+        size_t length = strlen(word);
+
+        for (const char *at = text; (at = strstr(at, word)); at += length)
+                if ((at == text || !strchr(WORD_CHARACTERS, at[-1])) &&
+                    (at[length] == '\0' || !strchr(WORD_CHARACTERS, at[length])))
+                        return true;
+        return false;
+}
+
+/* Of the events that the query names only: all there are would take a second. */
+static int load_formats(struct tep_handle *tep, const char *query, const EventList *list) {
+        for (size_t i = 0; i < list->n_events; i++) {
+                const EventName *event = &list->events[i];
+                CLEANUP_FREE char *text = NULL;
+                int size = 0;
+
+                if (!has_word(query, event->name))
+                        continue;
+                text = tracefs_event_file_read(NULL, event->system, event->name, "format", &size);
+                if (!text)
+                        continue; /* Its module was just unloaded. */
+                /* A print format that the library cannot parse leaves fields that are good. */
+                (void) tep_parse_event(tep, text, (unsigned long) size, event->system);
+        }
+        return 0;
+}
+
+static int write_definition(const Instance *instance, const char *command, const char *name, Error *error) {
+        CLEANUP_FREE char *log = NULL, *reason = NULL;
+        int r;
+
+        errno = 0;
+        if (tracefs_instance_file_append(NULL, DYNAMIC_EVENTS, command) >= 0)
+                return 0;
+        r = -(errno ? errno : EIO);
+        /* The log is everybody's: an entry counts when it is about our event. */
+        log = tracefs_error_all(NULL);
+        if (log && error_log_parse_last(log, &reason) >= 0 &&
+            strstr(reason, instance->name + strlen(INSTANCE_PREFIX)))
+                return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the event \"%s\": %s", name,
+                                 reason);
+        return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the event \"%s\": %s", name, strerror(-r));
+}
+
+/* "PATH/events/SYSTEM/EVENT/trigger": cuts it to pieces. */
+static int split_path(char *path, char **ret_system, char **ret_event) {
+        char *slash = strrchr(path, '/');
+
+        for (unsigned i = 0; slash && i < 2; i++) {
+                *slash = '\0';
+                *(i == 0 ? ret_event : ret_system) = NULL;
+                slash = strrchr(path, '/');
+                if (slash)
+                        *(i == 0 ? ret_event : ret_system) = slash + 1;
+        }
+        return slash ? 0 : -EBADMSG;
+}
+
+/* "echo 'COMMAND' >> PATH", which is what libtracefs writes of a synthetic event. */
+static int apply_line(Instance *instance, const SqlQuery *query, const char *kernel_name, char *line, Error *error) {
+        static const char begin[] = "echo '", separator[] = "' >> ";
+        char *command = line + strlen(begin), *end = NULL, *system, *event;
+        int r;
+
+        if (strncmp(line, begin, strlen(begin)) != 0)
+                return 0;
+        /* The last one: there may be text in a condition. */
+        for (char *at = command; (at = strstr(at, separator)); at++)
+                end = at;
+        if (!end)
+                return error_set_errno(error, -EBADMSG, "Cannot read what libtracefs makes of the query");
+        *end = '\0';
+        if (strstr(end + strlen(separator), "/" DYNAMIC_EVENTS) ||
+            strstr(end + strlen(separator), "/synthetic_events")) {
+                r = write_definition(instance, command, query->name, error);
+                if (r >= 0 && strv_append(&instance->synthetic_events, kernel_name) < 0)
+                        r = no_memory(error);
+                return r;
+        }
+        if (split_path(end + strlen(separator), &system, &event) < 0)
+                return error_set_errno(error, -EBADMSG, "Cannot read what libtracefs makes of the query");
+        r = trigger_set_write(instance, system, event, command, error);
+        if (r < 0)
+                error_prefix(error, "sql: %s", query->name);
+        return r;
+}
+
+static int apply(Instance *instance, const SqlQuery *query, const char *kernel_name, char *text, Error *error) {
+        char *rest, *line;
+        int r = 0;
+
+        for (line = strtok_r(text, "\n", &rest); r >= 0 && line; line = strtok_r(NULL, "\n", &rest))
+                r = apply_line(instance, query, kernel_name, line, error);
+        if (r >= 0 && tracefs_event_file_write(instance->tracefs, SYNTHETIC_SYSTEM, kernel_name, "enable", "1") < 0)
+                r = error_set_errno(error, -errno, "Cannot enable the event \"%s\"", query->name);
+        return r;
+}
+
+static int query_to_text(struct tep_handle *tep, const SqlQuery *query, const char *kernel_name, Error *error,
+                         char **ret) {
+        CLEANUP_FREE char *why = NULL;
+        struct tracefs_synth *synth;
+        struct trace_seq seq;
+        int r = 0;
+
+        synth = tracefs_sql(tep, kernel_name, query->text, &why);
+        if (!synth) {
+                size_t length = why ? strlen(why) : 0;
+
+                while (length > 0 && why[length - 1] == '\n')
+                        why[--length] = '\0';
+                return error_set(error, ERROR_INVALID_ARGUMENT, "sql: %s: there is an error in the query\n%s",
+                                 query->name, why ? why : query->text);
+        }
+        if (!tracefs_synth_complete(synth)) {
+                tracefs_synth_free(synth);
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "sql: %s: a query needs JOIN and ON; of one event there are histograms",
+                                 query->name);
+        }
+        trace_seq_init(&seq);
+        if (tracefs_synth_echo_cmd(&seq, synth) < 0)
+                r = error_set_errno(error, -EINVAL, "sql: %s: libtracefs cannot make an event of it", query->name);
+        if (r >= 0) {
+                *ret = strndup(seq.buffer, seq.len);
+                if (!*ret)
+                        r = no_memory(error);
+        }
+        trace_seq_destroy(&seq);
+        tracefs_synth_free(synth);
+        return r;
+}
+
+static int set_query(Instance *instance, const char *text, const EventList *list, Error *error) {
+        CLEANUP(sql_query_clear) SqlQuery query = { 0 };
+        CLEANUP_FREE char *prefix = NULL, *kernel_name = NULL, *commands = NULL;
+        struct tep_handle *tep;
+        int r;
+
+        r = sql_query_parse(text, error, &query);
+        if (r < 0)
+                return r;
+        if (synthetic_prefix(instance, &prefix) < 0 || asprintf(&kernel_name, "%s%s", prefix, query.name) < 0) {
+                kernel_name = NULL;
+                return no_memory(error);
+        }
+        tep = tep_alloc();
+        if (!tep)
+                return no_memory(error);
+        r = load_formats(tep, query.text, list);
+        if (r >= 0)
+                r = query_to_text(tep, &query, kernel_name, error, &commands);
+        tep_free(tep);
+        return r < 0 ? r : apply(instance, &query, kernel_name, commands, error);
+}
+
+int synthetic_set(Instance *instance, const Spec *spec, Error *error) {
+        CLEANUP(event_list_clear) EventList list = { 0 };
+        int r;
+
+        if (!spec->sql)
+                return 0;
+        r = catalog_read(error, &list);
+        for (char **text = spec->sql; r >= 0 && *text; text++)
+                r = set_query(instance, *text, &list, error);
+        return r;
+}
+
+/* Removing */
+
+static int remove_event(const char *name) {
+        CLEANUP_FREE char *command = NULL;
+
+        if (asprintf(&command, "-:" SYNTHETIC_SYSTEM "/%s", name) < 0) {
+                command = NULL;
+                return -ENOMEM;
+        }
+        errno = 0;
+        if (tracefs_instance_file_append(NULL, DYNAMIC_EVENTS, command) >= 0 || errno == ENOENT)
+                return 0;
+        return errno ? -errno : -EIO;
+}
+
+int synthetic_remove(Instance *instance) {
+        int r = 0;
+
+        for (char **name = instance->synthetic_events; name && *name; name++) {
+                int removed = remove_event(*name);
+
+                if (removed < 0)
+                        r = removed; /* The others are still tried. */
+        }
+        strv_free(instance->synthetic_events);
+        instance->synthetic_events = NULL;
+        return r;
+}
+
+/* A line is "s:synthetic/NAME FIELDS", older kernels leave the system out; returns 1 for one of ours without an
+ * instance. */
+static int parse_stale(const char *line, char **ret_name) {
+        const char *name = line + strlen("s:");
+        CLEANUP_FREE char *path = NULL;
+        size_t id;
+
+        if (strncmp(line, "s:", strlen("s:")) != 0)
+                return 0;
+        if (strncmp(name, SYNTHETIC_SYSTEM "/", strlen(SYNTHETIC_SYSTEM "/")) == 0)
+                name += strlen(SYNTHETIC_SYSTEM "/");
+        if (strncmp(name, SYNTHETIC_PREFIX, strlen(SYNTHETIC_PREFIX)) != 0)
+                return 0;
+        id = strspn(name + strlen(SYNTHETIC_PREFIX), "0123456789abcdef");
+        if (id != ID_LENGTH)
+                return 0;
+        *ret_name = strndup(name, strcspn(name, " \t\n"));
+        if (!*ret_name ||
+            asprintf(&path, "instances/" INSTANCE_PREFIX "%.*s", (int) id, name + strlen(SYNTHETIC_PREFIX)) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        return !tracefs_dir_exists(NULL, path);
+}
+
+int synthetic_remove_stale(unsigned *ret_n_removed) {
+        CLEANUP_FREE char *text = NULL;
+        unsigned n_removed = 0;
+        int r;
+
+        r = tracing_dir_read_text(DYNAMIC_EVENTS, &text);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        for (const char *line = r < 0 ? "" : text; *line != '\0';
+             line += strcspn(line, "\n"), line += *line == '\n') {
+                CLEANUP_FREE char *name = NULL;
+
+                r = parse_stale(line, &name);
+                if (r < 0)
+                        return r;
+                if (r > 0 && remove_event(name) >= 0)
+                        n_removed++;
+        }
+        *ret_n_removed = n_removed;
+        return 0;
+}
