@@ -57,7 +57,7 @@ static bool has_word(const char *text, const char *word) {
 }
 
 /* Of the events that the query names only: all there are would take a second. */
-static int load_formats(struct tep_handle *tep, const char *query, const EventList *list) {
+static void load_formats(struct tep_handle *tep, const char *query, const EventList *list) {
         for (size_t i = 0; i < list->n_events; i++) {
                 const EventName *event = &list->events[i];
                 CLEANUP_FREE char *text = NULL;
@@ -71,7 +71,6 @@ static int load_formats(struct tep_handle *tep, const char *query, const EventLi
                 /* A print format that the library cannot parse leaves fields that are good. */
                 (void) tep_parse_event(tep, text, (unsigned long) size, event->system);
         }
-        return 0;
 }
 
 static int write_definition(const Instance *instance, const char *command, const char *name, Error *error) {
@@ -196,9 +195,8 @@ static int set_query(Instance *instance, const char *text, const EventList *list
         tep = tep_alloc();
         if (!tep)
                 return no_memory(error);
-        r = load_formats(tep, query.text, list);
-        if (r >= 0)
-                r = query_to_text(tep, &query, kernel_name, error, &commands);
+        load_formats(tep, query.text, list);
+        r = query_to_text(tep, &query, kernel_name, error, &commands);
         tep_free(tep);
         return r < 0 ? r : apply(instance, &query, kernel_name, commands, error);
 }
