@@ -455,7 +455,7 @@ static ParseResult check(Recording *recording) {
                 return PARSE_WRONG;
         }
         if (recording->program_argv && !recording->spec.events && !recording->spec.profile &&
-            !recording->spec.tracer) {
+            !recording->spec.queries && !recording->spec.tracer) {
                 if (record_scope_default_events(&recording->spec) < 0) {
                         (void) verb_usage("Out of memory.");
                         return PARSE_WRONG;

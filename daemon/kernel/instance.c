@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <tracefs.h>
 
 #include "core/strv.h"
@@ -47,9 +48,19 @@ static int make_and_hold(Instance *instance) {
                 tracefs_instance_free(tracefs);
                 return r;
         }
+        /* Only so that is_held() can tell: what the kernel itself counts as a user of the instance, it does not say.
+         */
+        (void) flock(fd, LOCK_SH | LOCK_NB);
         instance->tracefs = tracefs;
         instance->tracing_on_fd = fd;
         return 0;
+}
+
+/* By a daemon. */
+static bool is_held(struct tracefs_instance *tracefs) {
+        CLEANUP_CLOSE int fd = tracefs_instance_file_open(tracefs, "tracing_on", O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
 static bool is_vanished(int r) {
@@ -345,6 +356,11 @@ int instance_remove_stale(unsigned *ret_n_removed) {
                 if (!stale)
                         return -ENOMEM;
                 removed = destroy_in_kernel(stale);
+                /* A histogram with variables is a user of the instance (save_hist_vars(), trace_events_hist.c). */
+                if (removed == -EBUSY && !is_held(stale)) {
+                        trigger_set_remove_stale(stale);
+                        removed = destroy_in_kernel(stale);
+                }
                 tracefs_instance_free(stale);
                 if (removed >= 0)
                         n_removed++;

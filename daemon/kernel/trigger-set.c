@@ -20,6 +20,7 @@
 #include "kernel/instance-private.h"
 #include "kernel/kernel-text.h"
 #include "kernel/synthetic.h"
+#include "kernel/tracing-dir.h"
 
 /* One of the session's own; without `instance` it is not defined yet. */
 static int find_synthetic(const char *pattern, const Instance *instance, Error *error, char **ret_system,
@@ -136,6 +137,7 @@ int trigger_set_check(const Spec *spec, const EventList *list, Error *error) {
 }
 
 #define HISTOGRAM "hist:"
+#define STALE_ROUNDS 4U
 
 static int write_trigger(const Instance *instance, const char *system, const char *name, const char *command) {
         /* Opened to be truncated, the file would lose those that are there. */
@@ -160,6 +162,56 @@ void trigger_set_remove(Instance *instance) {
         }
         strv_free(instance->triggers);
         instance->triggers = NULL;
+}
+
+/* The lines of a trigger file, but for its help. Returns how many of them could not be removed. */
+static unsigned remove_lines(struct tracefs_instance *tracefs, const EventName *event) {
+        static const char state[] = " [";
+        CLEANUP_FREE char *path = NULL, *text = NULL;
+        unsigned n_left = 0;
+        char *rest, *line;
+
+        if (asprintf(&path, "events/%s/%s/trigger", event->system, event->name) < 0) {
+                path = NULL;
+                return 0;
+        }
+        if (kernel_text_read_tracefs(tracefs, path, &text, NULL) < 0)
+                return 0;
+        for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+                CLEANUP_FREE char *command = NULL;
+                char *end = NULL;
+
+                if (*line == '#')
+                        continue;
+                /* "[active]" or "[paused]" behind a histogram. */
+                for (char *at = line; (at = strstr(at, state)); at++)
+                        end = at;
+                if (end)
+                        *end = '\0';
+                if (asprintf(&command, "!%s", line) < 0) {
+                        command = NULL;
+                        return n_left;
+                }
+                if (tracefs_event_file_append(tracefs, event->system, event->name, "trigger", command) < 0)
+                        n_left++;
+        }
+        return n_left;
+}
+
+void trigger_set_remove_stale(struct tracefs_instance *tracefs) {
+        CLEANUP(event_list_clear) EventList list = { 0 };
+        CLEANUP_FREE char *text = NULL;
+        unsigned n_left = 1;
+
+        /* Not catalog_read(), which has no probes of sessions. */
+        if (tracing_dir_read_text("available_events", &text) < 0 || event_list_parse(text, &list) < 0)
+                return;
+        /* One that uses the variables of another goes first, and which that is, only the kernel knows. */
+        for (unsigned round = 0; n_left > 0 && round < STALE_ROUNDS; round++) {
+                n_left = 0;
+                for (size_t i = 0; i < list.n_events; i++)
+                        n_left += remove_lines(tracefs, &list.events[i]);
+        }
 }
 
 static void remove_some(const Instance *instance, const char *only) {

@@ -5,6 +5,8 @@
  * The triggers and histograms of a session, in its instance only; they go with it.
  */
 
+#include <tracefs.h>
+
 #include "core/error.h"
 #include "core/event.h"
 #include "core/spec.h"
@@ -24,6 +26,8 @@ int trigger_set_write(Instance *instance, const char *system, const char *name, 
 /* For instance.c: all that the instance has, the newest first, or only switches that would begin recording again. */
 void trigger_set_remove(Instance *instance);
 void trigger_set_remove_traceon(Instance *instance);
+/* All that are in an instance of a daemon that is gone. What cannot be removed stays. */
+void trigger_set_remove_stale(struct tracefs_instance *tracefs);
 /* Sets those anew that fired, or counted, since they were set; histograms go on. */
 void trigger_set_suspend(Instance *instance);
 int trigger_set_resume(Instance *instance, Error *error);

@@ -42,7 +42,7 @@ def test_histogram_of_a_query_and_two_sessions(guest):
 
 def test_a_killed_daemon_leaves_nothing(guest):
     guest.run(["ktracectl", "session", "start", "one", "--sql", WAKEUP], check=True)
-    guest.run("systemctl kill --signal=KILL ktraced; sleep 1; systemctl start ktraced; sleep 3", check=True)
+    guest.run("systemctl kill --signal=KILL ktraced; sleep 1; systemctl start ktraced; sleep 5", check=True)
 
 
 @pytest.mark.parametrize(
