@@ -304,7 +304,7 @@ static int apply_one(Instance *instance, const Spec *spec, const char *group, co
         r = is_histogram ? histogram_parse(text, error, &trigger) : trigger_parse(text, error, &trigger);
         if (r >= 0)
                 r = find_event(trigger.event, spec, instance, group, list, error, &system, &name);
-        if (r >= 0 && ((group && strcmp(system, group) == 0) || strcmp(system, SYNTHETIC_SYSTEM) == 0))
+        if (r >= 0 && system && ((group && strcmp(system, group) == 0) || strcmp(system, SYNTHETIC_SYSTEM) == 0))
                 r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error);
         if (r < 0)
                 return r;
