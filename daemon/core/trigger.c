@@ -114,7 +114,7 @@ static int parse_action(const char *text, const char *at, Error *error, Trigger 
 
 int trigger_parse(const char *text, Error *error, Trigger *ret) {
         CLEANUP(trigger_clear) Trigger trigger = { 0 };
-        const char *at;
+        const char *at = text;
         int r = split(text, error, &trigger, &at);
 
         if (r >= 0)
@@ -261,7 +261,7 @@ static int check_parameters(const char *text, const char *at, const FieldCheck *
 static int parse_histogram(const char *text, const FieldCheck *check, Error *error, Trigger *ret) {
         CLEANUP(trigger_clear) Trigger trigger = { 0 };
         CLEANUP_FREE char *command = NULL;
-        const char *at;
+        const char *at = text;
         int r = split(text, error, &trigger, &at);
 
         if (r >= 0)
@@ -319,7 +319,7 @@ bool triggers_record_stacks(char *const *triggers) {
         for (; triggers && *triggers; triggers++) {
                 CLEANUP(trigger_clear) Trigger trigger = { 0 };
 
-                if (trigger_parse(*triggers, NULL, &trigger) >= 0 &&
+                if (trigger_parse(*triggers, NULL, &trigger) >= 0 && trigger.command &&
                     strncmp(trigger.command, "stacktrace", strlen("stacktrace")) == 0)
                         return true;
         }
