@@ -438,6 +438,12 @@ static int record(Recording *recording) {
         return print_summary(recording, exit_status);
 }
 
+/* Without anything to record, a program's system calls and the like are. */
+static bool names_anything(const SpecArgs *spec) {
+        return spec->events || spec->profile || spec->queries || spec->tracer || spec->probes.definitions ||
+               spec->histograms;
+}
+
 static ParseResult check(Recording *recording) {
         bool own;
 
@@ -454,8 +460,7 @@ static ParseResult check(Recording *recording) {
                 (void) verb_usage("--ring-size is for 'session start'; 'session snapshot' then makes a capture.");
                 return PARSE_WRONG;
         }
-        if (recording->program_argv && !recording->spec.events && !recording->spec.profile &&
-            !recording->spec.queries && !recording->spec.tracer) {
+        if (recording->program_argv && !names_anything(&recording->spec)) {
                 if (record_scope_default_events(&recording->spec) < 0) {
                         (void) verb_usage("Out of memory.");
                         return PARSE_WRONG;
