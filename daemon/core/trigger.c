@@ -27,7 +27,8 @@ void trigger_clear(Trigger *trigger) {
 }
 
 static int wrong(const char *text, const char *at, Error *error, const char *why) {
-        return error_set(error, ERROR_INVALID_ARGUMENT, "%s\n  %s\n  %*s^", why, text, (int) (at - text), "");
+        (void) error_set(error, ERROR_INVALID_ARGUMENT, "%s\n  %s\n  %*s^", why, text, (int) (at - text), "");
+        return -EINVAL;
 }
 
 /* The three parts of the text: the event's pattern, what to do, and the condition. *ret_at: where the second begins.
@@ -35,9 +36,11 @@ static int wrong(const char *text, const char *at, Error *error, const char *why
 static int split(const char *text, Error *error, Trigger *trigger, const char **ret_at) {
         const char *at = text + strcspn(text, " "), *condition;
 
-        if (!text_is_printable(text))
-                return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" has a control character or bad UTF-8",
+        if (!text_is_printable(text)) {
+                (void) error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" has a control character or bad UTF-8",
                                  TEXT_ESCAPE(text));
+                return -EINVAL;
+        }
         trigger->event = strndup(text, (size_t) (at - text));
         if (!trigger->event)
                 return -ENOMEM;
