@@ -115,8 +115,9 @@ static void execute_list_sessions(BusCall *call) {
         bus_call_reply_message(call, r, reply);
 }
 
-static int parse_capture_filter_entry(sd_bus_message *message, const char *key, const char *type,
-                                      CaptureFilter *filter, Error *error) {
+static int parse_capture_filter_entry(sd_bus_message *message, const char *key, const char *type, void *userdata,
+                                      Error *error) {
+        CaptureFilter *filter = userdata;
         const char *text;
         uint32_t owner;
         int r;
@@ -154,26 +155,7 @@ static int parse_capture_filter_entry(sd_bus_message *message, const char *key, 
 }
 
 static int parse_capture_filter(BusCall *call, Error *error) {
-        const char *key, *type;
-        int r;
-
-        r = sd_bus_message_enter_container(call->message, 'a', "{sv}");
-        if (r < 0)
-                return r;
-
-        while ((r = bus_entry_enter(call->message, &key, &type)) > 0) {
-                r = parse_capture_filter_entry(call->message, key, type, &call->filter, error);
-                if (r < 0)
-                        return r;
-
-                r = bus_entry_exit(call->message);
-                if (r < 0)
-                        return r;
-        }
-        if (r < 0)
-                return r;
-
-        return sd_bus_message_exit_container(call->message);
+        return bus_entries_read(call->message, parse_capture_filter_entry, &call->filter, error);
 }
 
 static bool filter_selects(const CaptureFilter *filter, const CaptureMetadata *metadata) {

@@ -52,7 +52,9 @@ static int parse_after(BusCall *call, const char *type, Error *error) {
         return 0;
 }
 
-static int parse_entry(BusCall *call, const char *key, const char *type, Error *error) {
+static int parse_entry(sd_bus_message *message, const char *key, const char *type, void *userdata, Error *error) {
+        BusCall *call = userdata;
+
         if (strcmp(key, "reason") == 0)
                 return parse_reason(call, type, error);
         if (strcmp(key, "after") == 0)
@@ -62,26 +64,7 @@ static int parse_entry(BusCall *call, const char *key, const char *type, Error *
 }
 
 int bus_snapshot_parse(BusCall *call, Error *error) {
-        const char *key, *type;
-        int r;
-
-        r = sd_bus_message_enter_container(call->message, 'a', "{sv}");
-        if (r < 0)
-                return r;
-
-        while ((r = bus_entry_enter(call->message, &key, &type)) > 0) {
-                r = parse_entry(call, key, type, error);
-                if (r < 0)
-                        return r;
-
-                r = bus_entry_exit(call->message);
-                if (r < 0)
-                        return r;
-        }
-        if (r < 0)
-                return r;
-
-        return sd_bus_message_exit_container(call->message);
+        return bus_entries_read(call->message, parse_entry, call, error);
 }
 
 static void on_taken(int r, const Error *error, void *result, void *userdata) {

@@ -19,7 +19,7 @@ static void value_clear(Value *value) {
         free(value->fds);
 }
 
-int bus_entry_enter(sd_bus_message *message, const char **ret_key, const char **ret_type) {
+static int entry_enter(sd_bus_message *message, const char **ret_key, const char **ret_type) {
         const char *key, *type;
         int r;
 
@@ -44,10 +44,33 @@ int bus_entry_enter(sd_bus_message *message, const char **ret_key, const char **
         return 1;
 }
 
-int bus_entry_exit(sd_bus_message *message) {
+static int entry_exit(sd_bus_message *message) {
         int r;
 
         r = sd_bus_message_exit_container(message);
+        if (r < 0)
+                return r;
+
+        return sd_bus_message_exit_container(message);
+}
+
+int bus_entries_read(sd_bus_message *message, BusEntryRead read, void *userdata, Error *error) {
+        const char *key, *type;
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        if (r < 0)
+                return r;
+
+        while ((r = entry_enter(message, &key, &type)) > 0) {
+                r = read(message, key, type, userdata, error);
+                if (r < 0)
+                        return r;
+
+                r = entry_exit(message);
+                if (r < 0)
+                        return r;
+        }
         if (r < 0)
                 return r;
 
@@ -273,7 +296,8 @@ static int read_value(sd_bus_message *message, SpecKey key, const char *type, Va
         return -EINVAL;
 }
 
-static int read_entry(sd_bus_message *message, const char *name, const char *type, Spec *spec, Error *error) {
+static int read_entry(sd_bus_message *message, const char *name, const char *type, void *userdata, Error *error) {
+        Spec *spec = userdata;
         CLEANUP(value_clear) Value value = { .strings = NULL };
         SpecKey key;
         int r;
@@ -294,30 +318,13 @@ static int read_entry(sd_bus_message *message, const char *name, const char *typ
 
 int bus_spec_read(sd_bus_message *message, Error *error, Spec **ret) {
         CLEANUP(spec_freep) Spec *spec = NULL;
-        const char *name, *type;
         int r;
 
         r = spec_new(&spec);
         if (r < 0)
                 return r;
 
-        r = sd_bus_message_enter_container(message, 'a', "{sv}");
-        if (r < 0)
-                return r;
-
-        while ((r = bus_entry_enter(message, &name, &type)) > 0) {
-                r = read_entry(message, name, type, spec, error);
-                if (r < 0)
-                        return r;
-
-                r = bus_entry_exit(message);
-                if (r < 0)
-                        return r;
-        }
-        if (r < 0)
-                return r;
-
-        r = sd_bus_message_exit_container(message);
+        r = bus_entries_read(message, read_entry, spec, error);
         if (r < 0)
                 return r;
 

@@ -15,7 +15,8 @@
 /* Reads one a{sv}. The caller frees the spec. */
 int bus_spec_read(sd_bus_message *message, Error *error, Spec **ret);
 
-/* For dictionaries of another kind: enters the next entry and returns its key, which lives with the message,
- * and the type of its value. 0 at the end. After reading the value, leave with bus_entry_exit(). */
-int bus_entry_enter(sd_bus_message *message, const char **ret_key, const char **ret_type);
-int bus_entry_exit(sd_bus_message *message);
+/* Reads the value of one entry of type `type`, of which nothing may be left; `key` lives with the message. */
+typedef int (*BusEntryRead)(sd_bus_message *message, const char *key, const char *type, void *userdata, Error *error);
+
+/* For dictionaries of another kind: reads one a{sv}, `read` its entries, until that fails. */
+int bus_entries_read(sd_bus_message *message, BusEntryRead read, void *userdata, Error *error);

@@ -44,7 +44,9 @@ static int parse_value(BusCall *call, size_t key, const char *type, Error *error
         return *to > 0 ? 0 : error_set(error, ERROR_INVALID_ARGUMENT, "%s: must be more than 0", keys[key].key);
 }
 
-static int parse_entry(BusCall *call, const char *key, const char *type, Error *error) {
+static int parse_entry(sd_bus_message *message, const char *key, const char *type, void *userdata, Error *error) {
+        BusCall *call = userdata;
+
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 if (strcmp(keys[i].key, key) == 0)
                         return parse_value(call, i, type, error);
@@ -53,29 +55,16 @@ static int parse_entry(BusCall *call, const char *key, const char *type, Error *
 }
 
 int bus_vacuum_parse(BusCall *call, Error *error) {
-        const char *key, *type;
         int r;
 
-        r = sd_bus_message_enter_container(call->message, 'a', "{sv}");
-        if (r < 0)
-                return r;
-
-        while ((r = bus_entry_enter(call->message, &key, &type)) > 0) {
-                r = parse_entry(call, key, type, error);
-                if (r < 0)
-                        return r;
-
-                r = bus_entry_exit(call->message);
-                if (r < 0)
-                        return r;
-        }
+        r = bus_entries_read(call->message, parse_entry, call, error);
         if (r < 0)
                 return r;
 
         if (call->vacuum.max_use == 0 && call->vacuum.max_files == 0 && call->vacuum.max_age == 0)
                 return error_set(error, ERROR_INVALID_ARGUMENT, "One of max_use, max_files and max_age is needed");
 
-        return sd_bus_message_exit_container(call->message);
+        return 0;
 }
 
 static void on_vacuumed(int r, const Error *error, void *result, void *userdata) {
