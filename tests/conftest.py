@@ -61,6 +61,15 @@ def folder():
 
 
 @pytest.fixture
+def output(folder):
+    """Where any user can have a file made."""
+    place = folder / "output"
+    place.mkdir()
+    place.chmod(0o777)
+    return place / "trace.dat"
+
+
+@pytest.fixture
 def bus(folder, request):
     """The private bus; with the `lax_bus` marker its own policy lets everything through to the daemon."""
     bus_folder = folder / "bus"
@@ -76,6 +85,14 @@ def polkit(bus):
     mock = PolkitMock(bus)
     yield mock
     mock.close()
+
+
+@pytest.fixture
+def own_only(polkit):
+    """A polkit that lets users trace what is theirs, as on an active session, and nothing else."""
+    polkit.mode = "no"
+    polkit.actions = {"org.ktraced1.trace-self": "yes", "org.ktraced1.query": "yes"}
+    return polkit
 
 
 @pytest.fixture

@@ -8,26 +8,11 @@ import subprocess
 import pytest
 
 from daemon import NOBODY, ktracectl
+from trace_file import report
 
 TRACE_SELF = "org.ktraced1.trace-self"
 TRACE_SYSTEM = "org.ktraced1.trace-system"
 QUERY = "org.ktraced1.query"
-
-
-@pytest.fixture
-def output(folder):
-    place = folder / "output"
-    place.mkdir()
-    place.chmod(0o777)
-    return place / "trace.dat"
-
-
-@pytest.fixture
-def own_only(polkit):
-    """A polkit that lets users trace what is theirs, as on an active session, and nothing else."""
-    polkit.mode = "no"
-    polkit.actions = {TRACE_SELF: "yes", QUERY: "yes"}
-    return polkit
 
 
 def record(bus, *arguments, uid=NOBODY, **more):
@@ -36,10 +21,6 @@ def record(bus, *arguments, uid=NOBODY, **more):
 
 def asked(polkit):
     return [check.action for check in polkit.checks if check.action != QUERY]
-
-
-def report(path):
-    return subprocess.run(["trace-cmd", "report", "-i", path], check=True, capture_output=True, text=True).stdout
 
 
 def names(text):
@@ -94,7 +75,6 @@ def test_scope_can_be_chosen(polkit, daemon, bus, output):
     assert asked(polkit) == []
     done = record(bus, "--scope=mine", "-e", "raw_syscalls", "--", "true")
     assert done.returncode == 2 and "self or system" in done.stderr
-
 
 
 @pytest.mark.parametrize("scope,value", [("self", 1), ("system", 0)])

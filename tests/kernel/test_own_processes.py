@@ -14,6 +14,7 @@ from gi.repository import GLib
 
 from daemon import BUILD, NOBODY, SESSION, BusError, ktracectl, reachable
 from system_bus import wait_until
+from trace_file import report
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of system calls are those of x86-64")
 
@@ -22,30 +23,8 @@ PID_MAX = pathlib.Path("/proc/sys/kernel/pid_max")
 GETPGID = 121
 MARK, FOREIGN_MARK = "5e1f0", "f0e0"
 TRACE_SELF = "org.ktraced1.trace-self"
-TRACE_SYSTEM = "org.ktraced1.trace-system"
-QUERY = "org.ktraced1.query"
 OUT_OF_SCOPE = "org.ktraced1.Error.OutOfScope"
 NO_NEW_PRIVS = ["setpriv", "--no-new-privs"]
-
-
-@pytest.fixture
-def output(folder):
-    place = folder / "output"
-    place.mkdir()
-    place.chmod(0o777)
-    return place / "trace.dat"
-
-
-@pytest.fixture
-def own_only(polkit):
-    """A polkit that lets users trace what is theirs, as on an active session, and nothing else."""
-    polkit.mode = "no"
-    polkit.actions = {TRACE_SELF: "yes", QUERY: "yes"}
-    return polkit
-
-
-def report(path):
-    return subprocess.run(["trace-cmd", "report", "-i", path], check=True, capture_output=True, text=True).stdout
 
 
 def calls(text, mark):

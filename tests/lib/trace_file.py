@@ -23,6 +23,13 @@ def validate(path):
     assert done.returncode == 0 and "is a valid" in text, f"{path}: {text}"
 
 
+def report(path):
+    """The whole of `trace-cmd report`; fails unless trace-cmd reads the file."""
+    done = trace_cmd("report", "-i", path)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def events(path, *arguments):
     """The events of a file, oldest first, as `trace-cmd report` shows them."""
     done = trace_cmd("report", "-i", path, *arguments)
