@@ -10,6 +10,7 @@
 
 /* Longer than the 120 s that the daemon waits for polkit's answer. */
 #define CALL_TIMEOUT (150ULL * 1000 * 1000)
+#define CALL_BRIEF_TIMEOUT (3ULL * 1000 * 1000)
 
 static int open_embedded(BusClient *client, Error *error) {
         CLEANUP_CLOSE int fd = -1;
@@ -145,7 +146,8 @@ static int prepare_call(BusClient *client, sd_bus_message *call, CallFlags flags
         if (flags & CALL_NO_AUTO_START)
                 r = sd_bus_message_set_auto_start(call, false);
         if (r >= 0)
-                r = sd_bus_message_set_allow_interactive_authorization(call, client->ask_password);
+                r = sd_bus_message_set_allow_interactive_authorization(call,
+                                                                       client->ask_password && !(flags & CALL_BRIEF));
         if (r < 0)
                 return bus_client_message_error(r, error);
         if ((flags & CALL_MAY_ASK) && client->ask_password && !client->remote && client->daemon.pid <= 0)
@@ -163,7 +165,9 @@ int bus_client_call(BusClient *client, sd_bus_message *call, CallFlags flags, Er
         if (r < 0)
                 return r;
         r = sd_bus_call_async(client->bus, &slot, call, on_reply, &pending,
-                              flags & CALL_MAY_LAST ? UINT64_MAX : CALL_TIMEOUT);
+                              flags & CALL_MAY_LAST ? UINT64_MAX
+                              : flags & CALL_BRIEF  ? CALL_BRIEF_TIMEOUT
+                                                    : CALL_TIMEOUT);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot send the request to ktraced");
         while (!pending.reply) {

@@ -46,6 +46,7 @@ typedef enum CallFlags {
         CALL_MAY_ASK = 1 << 0,       /* polkit may want a password: have an agent ready */
         CALL_MAY_LAST = 1 << 1,      /* no time limit: the answer waits for the disk */
         CALL_NO_AUTO_START = 1 << 2, /* do not have the bus start the daemon for this */
+        CALL_BRIEF = 1 << 3,         /* nobody is asked for a password, and the answer is not worth waiting for */
 } CallFlags;
 
 int bus_client_new_call(BusClient *client, const char *path, const char *interface, const char *member, Error *error,

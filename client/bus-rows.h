@@ -7,10 +7,18 @@
  * Life cycle: declared empty, `= { 0 }`; a bus_read_*() function fills it; the _clear() function frees it.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
+
+/* Of a ring that is active. */
+typedef struct RingRow {
+        uint64_t capacity, fill; /* bytes */
+        uint64_t held;           /* usec; 0: not known */
+        uint64_t window;         /* usec that are wanted; 0: the size is fixed */
+} RingRow;
 
 typedef struct SessionRow {
         char *id;
@@ -19,6 +27,8 @@ typedef struct SessionRow {
         char *state;
         char *mode;
         char *path;
+        bool has_ring; /* from the description: bus_session_read_ring() */
+        RingRow ring;
 } SessionRow;
 
 typedef struct SessionRows {

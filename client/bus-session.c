@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "client/bus-properties.h"
+#include "client/describe.h"
+#include "core/json-text.h"
 #include "ktraced/cleanup.h"
 #include "ktraced/protocol.h"
 
@@ -115,6 +117,35 @@ int bus_session_add_process(BusClient *client, const char *path, int pidfd, Erro
 int bus_session_describe(BusClient *client, const char *path, Error *error, char **ret_json) {
         return bus_client_call_simple(client, path, KTRACED_SESSION_INTERFACE, "Describe", NULL, CALL_MAY_ASK, 's',
                                       error, ret_json);
+}
+
+static uint64_t member(struct json_object *object, const char *key) {
+        struct json_object *value;
+
+        return json_object_object_get_ex(object, key, &value) ? json_object_get_uint64(value) : 0;
+}
+
+int bus_session_read_ring(BusClient *client, const char *path, Error *error, RingRow *ret) {
+        CLEANUP_JSON struct json_object *description = NULL;
+        CLEANUP_FREE char *text = NULL;
+        struct json_object *ring;
+        int r;
+
+        r = bus_client_call_simple(client, path, KTRACED_SESSION_INTERFACE, "Describe", NULL,
+                                   CALL_BRIEF | CALL_NO_AUTO_START, 's', error, &text);
+        if (r >= 0)
+                r = describe_parse(text, error, &description);
+        if (r < 0)
+                return r;
+        if (!json_object_object_get_ex(description, "ring", &ring))
+                return error_set_errno(error, -ENODATA, "Cannot read the ring");
+        *ret = (RingRow){
+                .capacity = member(ring, "capacity"),
+                .fill = member(ring, "fill"),
+                .held = member(ring, "held"),
+                .window = member(ring, "window"),
+        };
+        return 0;
 }
 
 int bus_session_read_histogram(BusClient *client, const char *path, const char *event, Error *error,

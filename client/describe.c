@@ -19,6 +19,7 @@ typedef enum Unit {
         UNIT_NONE,
         UNIT_SIZE, /* bytes */
         UNIT_SPAN, /* usec */
+        UNIT_ROUGH_SPAN,
         UNIT_TIME, /* usec since the epoch */
         UNIT_USER,
         UNIT_STATE,
@@ -32,6 +33,8 @@ static const struct {
         { "duration", UNIT_SPAN },     { "segment_age", UNIT_SPAN }, { "created", UNIT_TIME },
         { "started", UNIT_TIME },      { "stopped", UNIT_TIME },     { "start_realtime", UNIT_TIME },
         { "end_realtime", UNIT_TIME }, { "owner", UNIT_USER },       { "state", UNIT_STATE },
+        { "ring_size", UNIT_SIZE },    { "capacity", UNIT_SIZE },    { "fill", UNIT_SIZE },
+        { "held", UNIT_ROUGH_SPAN },   { "window", UNIT_SPAN },
 };
 
 static Unit unit_of(const char *key) {
@@ -66,6 +69,8 @@ static void print_scalar(const Globals *globals, Unit unit, struct json_object *
                 fputs(format_size(number, buffer, sizeof(buffer)), stdout);
         else if (unit == UNIT_SPAN)
                 fputs(format_span(number, buffer, sizeof(buffer)), stdout);
+        else if (unit == UNIT_ROUGH_SPAN)
+                fputs(format_rough_span(number, buffer, sizeof(buffer)), stdout);
         else if (unit == UNIT_TIME)
                 fputs(format_time(number, buffer, sizeof(buffer)), stdout);
         else

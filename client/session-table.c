@@ -2,13 +2,48 @@
 
 #include "client/session-table.h"
 
+#include <string.h>
+
+#include "client/bus-session.h"
 #include "ktraced/cleanup.h"
 
-int session_table_new(const SessionRows *rows, Table **ret) {
+static void read_ring(BusClient *client, SessionRow *row) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        if (strcmp(row->mode, "ring") == 0 && strcmp(row->state, "active") == 0)
+                row->has_ring = bus_session_read_ring(client, row->path, &error, &row->ring) >= 0;
+}
+
+static void add_span(Table *table, uint64_t usec) {
+        if (usec > 0)
+                table_add_span(table, usec);
+        else
+                table_add_nothing(table);
+}
+
+static void add_ring(Table *table, const SessionRow *row) {
+        if (!row->has_ring) {
+                for (size_t i = 0; i < 4; i++)
+                        table_add_nothing(table);
+                return;
+        }
+        table_add_size(table, row->ring.fill);
+        table_add_size(table, row->ring.capacity);
+        add_span(table, row->ring.held);
+        add_span(table, row->ring.window);
+}
+
+int session_table_new(BusClient *client, SessionRows *rows, Table **ret) {
         static const TableColumn columns[] = {
-                { .key = "id", .title = "ID" },       { .key = "name", .title = "NAME" },
-                { .key = "owner", .title = "OWNER" }, { .key = "state", .title = "STATE" },
+                { .key = "id", .title = "ID" },
+                { .key = "name", .title = "NAME" },
+                { .key = "owner", .title = "OWNER" },
+                { .key = "state", .title = "STATE" },
                 { .key = "mode", .title = "MODE" },
+                { .key = "fill", .title = "FILL", .to_the_right = true },
+                { .key = "capacity", .title = "RING", .to_the_right = true },
+                { .key = "held", .title = "HOLDS", .to_the_right = true },
+                { .key = "window", .title = "WINDOW", .to_the_right = true },
         };
         Table *table;
         int r;
@@ -17,14 +52,16 @@ int session_table_new(const SessionRows *rows, Table **ret) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < rows->n_rows; i++) {
-                const SessionRow *row = &rows->rows[i];
+                SessionRow *row = &rows->rows[i];
 
+                read_ring(client, row);
                 table_begin_row(table);
                 table_add_string(table, row->id);
                 table_add_string(table, row->name);
                 table_add_user(table, row->owner);
                 table_add_state(table, row->state);
                 table_add_string(table, row->mode);
+                add_ring(table, row);
         }
         *ret = table;
         return 0;

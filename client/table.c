@@ -15,6 +15,9 @@
 #include "core/parse.h"
 #include "core/strv.h"
 
+#define USEC_PER_MSEC UINT64_C(1000)
+#define USEC_PER_SEC (1000 * USEC_PER_MSEC)
+
 typedef struct Cell {
         char *text;
         Color color;
@@ -58,23 +61,33 @@ void table_begin_row(Table *table) {
                 table->failed = true;
 }
 
-/* Takes `text` and `value` over. */
-static void add_cell(Table *table, char *text, Color color, struct json_object *value) {
-        Cell *cells;
-        struct json_object *row;
+/* Takes `text` over. The key that belongs to the cell; NULL when memory ran out. */
+static const char *append_cell(Table *table, char *text, Color color) {
+        Cell *cells = table->failed ? NULL : reallocarray(table->cells, table->n_cells + 1, sizeof(*cells));
 
-        cells = table->failed ? NULL : reallocarray(table->cells, table->n_cells + 1, sizeof(*cells));
+        if (cells)
+                table->cells = cells;
         if (!cells || !text) {
                 table->failed = true;
                 free(text);
-                (void) json_object_put(value);
-                return;
+                return NULL;
         }
-        row = json_object_array_get_idx(table->rows, json_object_array_length(table->rows) - 1);
-        if (json_add(row, table->columns[table->n_cells % table->n_columns].key, value) < 0)
+        table->cells[table->n_cells] = (Cell){ .text = text, .color = color };
+        return table->columns[table->n_cells++ % table->n_columns].key;
+}
+
+static struct json_object *last_row(const Table *table) {
+        return json_object_array_get_idx(table->rows, json_object_array_length(table->rows) - 1);
+}
+
+/* Takes `text` and `value` over. */
+static void add_cell(Table *table, char *text, Color color, struct json_object *value) {
+        const char *key = append_cell(table, text, color);
+
+        if (!key)
+                (void) json_object_put(value);
+        else if (json_add(last_row(table), key, value) < 0)
                 table->failed = true;
-        table->cells = cells;
-        table->cells[table->n_cells++] = (Cell){ .text = text, .color = color };
 }
 
 void table_add_string(Table *table, const char *value) {
@@ -96,6 +109,20 @@ void table_add_size(Table *table, uint64_t bytes) {
         char text[32];
 
         add_cell(table, strdup(format_size(bytes, text, sizeof(text))), COLOR_NONE, json_object_new_uint64(bytes));
+}
+
+void table_add_span(Table *table, uint64_t usec) {
+        char text[64];
+
+        add_cell(table, strdup(format_rough_span(usec, text, sizeof(text))), COLOR_NONE,
+                 json_object_new_uint64(usec));
+}
+
+void table_add_nothing(Table *table) {
+        const char *key = append_cell(table, strdup("-"), COLOR_NONE);
+
+        if (key && json_object_object_add(last_row(table), key, NULL) < 0)
+                table->failed = true;
 }
 
 void table_add_time(Table *table, uint64_t realtime) {
@@ -193,6 +220,12 @@ char *format_time(uint64_t realtime, char *buffer, size_t size) {
         if (realtime == 0 || !localtime_r(&seconds, &tm) || strftime(buffer, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
                 (void) snprintf(buffer, size, "-");
         return buffer;
+}
+
+char *format_rough_span(uint64_t usec, char *buffer, size_t size) {
+        uint64_t unit = usec >= USEC_PER_SEC ? USEC_PER_SEC : USEC_PER_MSEC;
+
+        return format_span(usec - usec % unit, buffer, size);
 }
 
 int format_user(uid_t uid, char **ret) {

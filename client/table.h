@@ -35,6 +35,8 @@ void table_add_string(Table *table, const char *value);
 void table_add_state(Table *table, const char *state); /* coloured */
 void table_add_number(Table *table, uint64_t value);
 void table_add_size(Table *table, uint64_t bytes);
+void table_add_span(Table *table, uint64_t usec);     /* rounded for people, see format_rough_span() */
+void table_add_nothing(Table *table);                 /* null in JSON */
 void table_add_time(Table *table, uint64_t realtime); /* usec; 0: none */
 void table_add_user(Table *table, uid_t uid);         /* a name for people, the number in JSON */
 
@@ -46,6 +48,9 @@ int table_print(Table *table, const Globals *globals, const char *noun);
 
 /* "2026-11-24 06:03:26", local time; "-" for 0. Returns `buffer`. */
 char *format_time(uint64_t realtime, char *buffer, size_t size);
+
+/* A span of time without what is below a second, or from a second down, below a millisecond. Returns `buffer`. */
+char *format_rough_span(uint64_t usec, char *buffer, size_t size);
 
 /* The name of a user, or the number. The caller frees. */
 int format_user(uid_t uid, char **ret);

@@ -37,7 +37,7 @@ static int session_list(Globals *globals, int argc, char *argv[]) {
         r = bus_manager_list_sessions(client, &error, &rows);
         if (r < 0)
                 return verb_failed(&error, "list sessions");
-        r = session_table_new(&rows, &table);
+        r = session_table_new(client, &rows, &table);
         if (r >= 0) {
                 pager_open(&pager, globals);
                 r = table_print(table, globals, "session");

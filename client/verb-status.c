@@ -23,12 +23,14 @@ typedef struct Status {
         struct json_object *manager;
         CapabilityRows capabilities;
         SessionRows sessions;
+        Table *table; /* of them */
 } Status;
 
 static void status_clear(Status *status) {
         (void) json_object_put(status->manager);
         capability_rows_clear(&status->capabilities);
         session_rows_clear(&status->sessions);
+        table_free(status->table);
 }
 
 static int status_read(Status *status, BusClient *client, Error *error) {
@@ -40,7 +42,12 @@ static int status_read(Status *status, BusClient *client, Error *error) {
                 r = describe_parse(text, error, &status->manager);
         if (r >= 0)
                 r = bus_manager_capabilities(client, error, &status->capabilities);
-        return r < 0 ? r : bus_manager_list_sessions(client, error, &status->sessions);
+        if (r >= 0)
+                r = bus_manager_list_sessions(client, error, &status->sessions);
+        if (r < 0)
+                return r;
+        r = session_table_new(client, &status->sessions, &status->table);
+        return r < 0 ? error_set_errno(error, r, "Cannot list the sessions") : 0;
 }
 
 static int features_to_json(const CapabilityRows *rows, struct json_object **ret) {
@@ -62,18 +69,15 @@ static int features_to_json(const CapabilityRows *rows, struct json_object **ret
 
 static int print_json(const Status *status, const Globals *globals) {
         CLEANUP_JSON struct json_object *object = json_object_new_object(), *features = NULL;
-        CLEANUP(table_freep) Table *table = NULL;
         int r;
 
         r = features_to_json(&status->capabilities, &features);
-        if (r >= 0)
-                r = session_table_new(&status->sessions, &table);
         if (r >= 0)
                 r = json_add(object, "manager", json_object_get(status->manager));
         if (r >= 0)
                 r = json_add(object, "features", STEAL_PTR(features));
         if (r >= 0)
-                r = json_add(object, "sessions", json_object_get(table_rows(table)));
+                r = json_add(object, "sessions", json_object_get(table_rows(status->table)));
         if (r < 0)
                 return r;
         json_print(globals, object);
@@ -138,17 +142,13 @@ static void print_absent(const CapabilityRows *rows, const Globals *globals) {
 }
 
 static int print_text(const Status *status, const Globals *globals) {
-        CLEANUP(table_freep) Table *table = NULL;
-        int r;
-
         print_manager(status->manager, globals);
         print_present(&status->capabilities);
         print_absent(&status->capabilities, globals);
         if (status->sessions.n_rows == 0)
                 return 0;
         putchar('\n');
-        r = session_table_new(&status->sessions, &table);
-        return r < 0 ? r : table_print(table, globals, NULL);
+        return table_print(status->table, globals, NULL);
 }
 
 int verb_status(Globals *globals, int argc, char *argv[]) {

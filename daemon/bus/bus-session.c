@@ -115,10 +115,11 @@ static void execute_read_histogram(BusCall *call) {
                 session_read_histogram(session, call->text, on_histogram, call);
 }
 
-static void execute_describe(BusCall *call) {
+/* What could not be measured is left out. */
+static void on_measured(int r, const Error *error, void *result, void *userdata) {
+        BusCall *call = userdata;
         const Session *session = bus_call_session(call);
         CLEANUP_FREE char *json = NULL;
-        int r;
 
         if (!session)
                 return;
@@ -128,6 +129,13 @@ static void execute_describe(BusCall *call) {
                 bus_call_fail(call, r, NULL);
         else
                 bus_call_reply(call, "s", json);
+}
+
+static void execute_describe(BusCall *call) {
+        Session *session = bus_call_session(call);
+
+        if (session)
+                session_measure(session, on_measured, call);
 }
 
 void bus_session_emit_changed(Bus *bus, const Session *session) {

@@ -5,8 +5,9 @@
  * What the pump-*.c files share. Not for others.
  *
  * pump.c is the side of the control thread, pump-thread.c the loop, pump-drain.c the way of the pages,
- * pump-sinks.c the coming and going of sinks, pump-account.c what is known about them. Segments are closed on a
- * second thread, since closing one can take as long as writing it out: jobs go to it and come back through mailboxes.
+ * pump-sinks.c the coming and going of sinks, pump-account.c what is known about them; pump-snapshot.c and
+ * pump-measure.c are for rings. Segments are closed on a second thread, since closing one can take as long as writing
+ * it out: jobs go to it and come back through mailboxes.
  */
 
 #include <poll.h>
@@ -22,6 +23,7 @@ typedef enum PumpCommandType {
         PUMP_COMMAND_SNAPSHOT,
         PUMP_COMMAND_ROTATE,
         PUMP_COMMAND_CLEAR,
+        PUMP_COMMAND_MEASURE,
         PUMP_COMMAND_REMOVE,
         PUMP_COMMAND_STOP,
 } PumpCommandType;
@@ -89,6 +91,8 @@ struct Pump {
         bool drained;                /* by a snapshot, at least once */
         ClosingSegment *previous;    /* closed: of the last snapshot, which the next one takes pages from; or NULL */
         BufferStats *previous_stats; /* of each CPU, when that one had drained the buffers */
+        BufferStats *measured_stats; /* of each CPU, when the ring was measured last */
+        uint64_t *begins;            /* of each CPU: since when that snapshot is complete, usec of the trace clock */
         bool tracing;                /* we switched it on */
         bool tracing_lost;
         bool stopping;
@@ -158,6 +162,16 @@ PumpSink *pump_sink_new(Pump *pump, PumpCommand *command);
 /* Switches tracing on and reports PUMP_RING_READY. */
 void pump_begin_ring(Pump *pump);
 void pump_take_snapshot(Pump *pump, PumpCommand *command);
+/* How many pages of the last snapshot the next one would take over, by the statistics that were read last. */
+uint64_t pump_pages_to_carry(const Pump *pump, size_t cpu_index);
+
+/* pump-measure.c */
+void pump_take_measure(Pump *pump, PumpReport *report);
+/* Remembers since when the snapshot that is about to be drained is complete, by the statistics that were read last.
+ */
+void pump_keep_window(Pump *pump);
+/* It was drained and is lost. */
+void pump_lose_window(Pump *pump);
 
 /* False: the disk cannot keep up with closing segments; no more may be filled for now. */
 bool pump_closer_has_room(const Pump *pump);

@@ -150,9 +150,11 @@ void pump_handle_closed(Pump *pump, ClosingSegment *closing) {
                 post_rotated(pump, sink->id, r < 0 ? r : 0, &copy);
         }
 
-        if (r < 0)
+        if (r < 0) {
                 pump_fail_sink(pump, sink, r, &error);
-        else if (pump->ring && r > 0) {
+                if (pump->ring)
+                        pump_lose_window(pump);
+        } else if (pump->ring && r > 0) {
                 closing_segment_free(pump->previous);
                 pump->previous = STEAL_PTR(done);
         }
@@ -430,6 +432,9 @@ void pump_handle_command(Pump *pump, PumpCommand *command) {
                 return;
         case PUMP_COMMAND_STOP:
                 stop(pump, command->reason);
+                return;
+        case PUMP_COMMAND_MEASURE:
+                pump_take_measure(pump, STEAL_PTR(command->report));
                 return;
         case PUMP_COMMAND_REMOVE:
                 if (sink && sink->active) {

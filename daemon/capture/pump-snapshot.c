@@ -10,6 +10,25 @@
 #include "capture/pump-private.h"
 #include "capture/segment-format.h"
 
+static int allocate(Pump *pump) {
+        pump->previous_stats = calloc(pump->n_cpus, sizeof(pump->previous_stats[0]));
+        pump->measured_stats = calloc(pump->n_cpus, sizeof(pump->measured_stats[0]));
+        pump->begins = calloc(pump->n_cpus, sizeof(pump->begins[0]));
+        return pump->previous_stats && pump->measured_stats && pump->begins ? 0 : -ENOMEM;
+}
+
+/* Nothing has been recorded: everything from here on will be held. */
+static int begin_window(Pump *pump) {
+        int r = pump_read_stats(pump);
+
+        if (r < 0)
+                return r;
+        memcpy(pump->previous_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
+        memcpy(pump->measured_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
+        pump_lose_window(pump);
+        return 0;
+}
+
 void pump_begin_ring(Pump *pump) {
         PumpReport *report = pump_report_new(PUMP_RING_READY, 0);
         CLEANUP(error_clear) Error error = ERROR_INIT;
@@ -17,16 +36,13 @@ void pump_begin_ring(Pump *pump) {
 
         if (r < 0)
                 error_move(&error, &pump->setup_error);
-        else {
-                pump->previous_stats = calloc(pump->n_cpus, sizeof(pump->previous_stats[0]));
-                if (!pump->previous_stats)
-                        r = -ENOMEM;
-        }
+        else
+                r = allocate(pump);
         /* Now, so that a snapshot need not wait for them. */
         if (r >= 0)
                 r = pump_collect_formats(pump, &error);
         if (r >= 0)
-                r = pump_read_stats(pump);
+                r = begin_window(pump);
         if (r >= 0)
                 r = instance_set_tracing(pump->instance, true, &error);
         if (r >= 0)
@@ -42,7 +58,7 @@ void pump_begin_ring(Pump *pump) {
  * overwritten since, the buffer alone holds as much as it can, and there would be a gap before it. The number of
  * bytes in the buffer is of events only; pages that are not full make it more pages than that, so that what is
  * taken over is rather too much than too little. */
-static uint64_t pages_to_carry(const Pump *pump, size_t cpu_index) {
+uint64_t pump_pages_to_carry(const Pump *pump, size_t cpu_index) {
         const BufferStats *now = &pump->stats[cpu_index], *then = &pump->previous_stats[cpu_index];
         uint64_t capacity = instance_buffer_size(pump->instance) / pump->page_size;
         uint64_t filled = now->bytes / pump->page_size, offset, size;
@@ -54,7 +70,7 @@ static uint64_t pages_to_carry(const Pump *pump, size_t cpu_index) {
 }
 
 static int carry_cpu(Pump *pump, PumpSink *sink, size_t cpu_index) {
-        uint64_t n_pages = pages_to_carry(pump, cpu_index), offset, size, n_events;
+        uint64_t n_pages = pump_pages_to_carry(pump, cpu_index), offset, size, n_events;
 
         segment_pages(pump->previous->segment, cpu_index, &offset, &size);
         offset += size - n_pages * pump->page_size;
@@ -142,6 +158,7 @@ void pump_take_snapshot(Pump *pump, PumpCommand *command) {
                 return;
         }
 
+        pump_keep_window(pump);
         sink->active = true;
         pump->n_active++;
         pump_flush(pump);
@@ -149,8 +166,10 @@ void pump_take_snapshot(Pump *pump, PumpCommand *command) {
         pump_post(pump, pump_report_new(PUMP_SINK_READY, sink->id));
         /* What was drained is in no buffer any more: without it, the next snapshot cannot begin before this. */
         closing_segment_free(STEAL_PTR(pump->previous));
-        if (!sink->active)
-                return;
         pump_end_sink(pump, sink, command->reason);
+        if (sink->r < 0)
+                (void) pump_read_stats(pump);
         memcpy(pump->previous_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
+        if (sink->r < 0)
+                pump_lose_window(pump);
 }

@@ -56,10 +56,9 @@ static void pump_command_freep(PumpCommand **command) {
 
 static int command_new(PumpCommandType type, uint64_t sink_id, const char *reason, PumpCommand **ret) {
         static const PumpReportType reports[] = {
-                [PUMP_COMMAND_ADD] = PUMP_SINK_CLOSED,
-                [PUMP_COMMAND_SNAPSHOT] = PUMP_SINK_CLOSED,
-                [PUMP_COMMAND_ROTATE] = PUMP_ROTATED,
-                [PUMP_COMMAND_CLEAR] = PUMP_CLEARED,
+                [PUMP_COMMAND_ADD] = PUMP_SINK_CLOSED,  [PUMP_COMMAND_SNAPSHOT] = PUMP_SINK_CLOSED,
+                [PUMP_COMMAND_ROTATE] = PUMP_ROTATED,   [PUMP_COMMAND_CLEAR] = PUMP_CLEARED,
+                [PUMP_COMMAND_MEASURE] = PUMP_MEASURED,
         };
         CLEANUP(pump_command_freep) PumpCommand *command = NULL;
 
@@ -69,7 +68,7 @@ static int command_new(PumpCommandType type, uint64_t sink_id, const char *reaso
         command->item.free = pump_command_free;
         command->type = type;
         command->sink_id = sink_id;
-        if (type <= PUMP_COMMAND_CLEAR) {
+        if (type <= PUMP_COMMAND_MEASURE) {
                 command->report = pump_report_new(reports[type], sink_id);
                 if (!command->report)
                         return -ENOMEM;
@@ -119,6 +118,10 @@ int pump_snapshot(Pump *pump, uint64_t sink_id, const char *reason, Sink *sink) 
         return 0;
 }
 
+int pump_measure(Pump *pump) {
+        return post_command(pump, PUMP_COMMAND_MEASURE, 0, NULL);
+}
+
 int pump_rotate(Pump *pump, uint64_t sink_id) {
         return post_command(pump, PUMP_COMMAND_ROTATE, sink_id, NULL);
 }
@@ -156,6 +159,8 @@ static void pump_release(Pump *pump) {
         closing_segment_free(pump->last_job);
         closing_segment_free(pump->previous);
         free(pump->previous_stats);
+        free(pump->measured_stats);
+        free(pump->begins);
         error_clear(&pump->setup_error);
         trace_formats_free(pump->formats);
         comm_map_free(pump->comms);

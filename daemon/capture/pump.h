@@ -26,6 +26,7 @@
 #include "capture/sink.h"
 #include "core/error.h"
 #include "core/mailbox.h"
+#include "core/ring-measure.h"
 #include "kernel/instance.h"
 
 typedef struct Pump Pump;
@@ -37,6 +38,7 @@ typedef enum PumpReportType {
         PUMP_SEGMENT_CLOSED, /* `segment` */
         PUMP_ROTATED,        /* answers pump_rotate(); `r`, `error` */
         PUMP_CLEARED,        /* answers pump_clear(); `r`, `error` */
+        PUMP_MEASURED,       /* answers pump_measure(): `measure`; or `r`, `error` */
         PUMP_SINK_CLOSED,    /* `metadata` (final), `r` and `error` when it failed */
         PUMP_TRACING_LOST,   /* another tool switched the instance off or removed it */
         PUMP_FINISHED,
@@ -54,6 +56,7 @@ typedef struct PumpReport {
         uint64_t open_segment; /* beside the totals: the number of the one that is being written; 0: none */
         SegmentInfo segment;
         CaptureMetadata *metadata;
+        RingMeasure measure;
 } PumpReport;
 
 typedef struct PumpConfig {
@@ -81,6 +84,8 @@ int pump_add_sink(Pump *pump, uint64_t sink_id, Sink *sink); /* takes the sink o
 /* With `ring` only: the same reports as for a sink that was added; it ends by itself. `reason` goes into the
  * metadata. */
 int pump_snapshot(Pump *pump, uint64_t sink_id, const char *reason, Sink *sink);
+/* With `ring` only. It waits for a snapshot that is being taken. */
+int pump_measure(Pump *pump);
 int pump_rotate(Pump *pump, uint64_t sink_id);
 int pump_clear(Pump *pump, uint64_t sink_id);
 /* Flushes what was recorded up to now into it and closes it. `reason` goes into the metadata. */

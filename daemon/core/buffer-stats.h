@@ -14,6 +14,8 @@ typedef struct BufferStats {
         uint64_t bytes;       /* in the buffer now */
         uint64_t dropped;     /* refused because the buffer was full (overwrite off) */
         uint64_t read_events; /* consumed by readers */
+        uint64_t oldest,
+                now; /* usec of the trace clock: of the oldest event, and at present; 0 where it counts no time */
 } BufferStats;
 
 /* Missing lines leave 0; a line that is there with a value that is no number is -EINVAL. */

@@ -58,6 +58,17 @@ static int add_probe_files(struct json_object *object, const Spec *spec) {
         return 0;
 }
 
+static struct json_object *describe_ring(const Session *session) {
+        struct json_object *object = json_object_new_object();
+        const RingMeasure *ring = &session->ring;
+
+        add_number(object, "capacity", ring->capacity);
+        add_number(object, "fill", ring->fill);
+        if (ring->held != RING_UNKNOWN)
+                add_number(object, "held", ring->held);
+        return object;
+}
+
 int session_describe(const Session *session, char **ret) {
         struct json_object *spec;
 
@@ -85,6 +96,8 @@ int session_describe(const Session *session, char **ret) {
                 add_string(object, "instance", instance_name(session->source->instance));
                 add_number(object, "buffer_size", instance_buffer_size(session->source->instance));
         }
+        if (session->ring.capacity > 0 && session->state == SESSION_ACTIVE)
+                json_object_object_add(object, "ring", describe_ring(session));
         json_object_object_add(object, "spec", spec);
         r = add_probe_files(object, session->spec);
         if (r < 0) {

@@ -169,6 +169,7 @@ void session_run(Session *session) {
         session->started = session->stopped = 0;
         free(STEAL_PTR(session->losses));
         session->n_losses = 0;
+        session->ring = (RingMeasure){ 0 };
         session_set_state(session, SESSION_STARTING);
 
         if (spec_is_ring(session->spec)) {
@@ -256,6 +257,12 @@ void session_ring_ready(Session *session, int r, Error *error) {
         session_answer(session, WAIT_START, 0, NULL, session);
 }
 
+void session_ring_measured(Session *session, PumpReport *report) {
+        if (report->r >= 0)
+                session->ring = report->measure;
+        session_answer(session, WAIT_MEASURE, report->r, &report->error, NULL);
+}
+
 static void handle_ready(Session *session) {
         int r;
 
@@ -339,6 +346,7 @@ void session_handle_report(Session *session, PumpReport *report) {
                 handle_closed(session, report);
                 break;
         case PUMP_RING_READY:
+        case PUMP_MEASURED:
         case PUMP_TRACING_LOST:
         case PUMP_FINISHED:
                 break;

@@ -254,6 +254,17 @@ void session_clear(Session *session, ModelDone done, void *userdata) {
                 session_answer(session, WAIT_CLEAR, -ENOMEM, &(Error){ .code = ERROR_NO_MEMORY }, NULL);
 }
 
+void session_measure(Session *session, ModelDone done, void *userdata) {
+        if (session->state != SESSION_ACTIVE || !spec_is_ring(session->spec) || snapshots_are_taken(session)) {
+                done(0, NULL, NULL, userdata);
+                return;
+        }
+        if (session_wait(session, WAIT_MEASURE, done, userdata) < 0)
+                return;
+        if (pump_measure(session->source->pump) < 0)
+                session_answer(session, WAIT_MEASURE, -ENOMEM, &(Error){ .code = ERROR_NO_MEMORY }, NULL);
+}
+
 /* Adding a process */
 
 typedef struct AddJob {

@@ -17,6 +17,7 @@
 #include "core/event.h"
 #include "core/identity.h"
 #include "core/metadata.h"
+#include "core/ring-measure.h"
 #include "core/session-state.h"
 #include "core/spec.h"
 #include "model/model.h"
@@ -40,6 +41,7 @@ struct Session {
         uint64_t events, bytes, lost;       /* of the present or last run */
         CpuLoss *losses;
         size_t n_losses;
+        RingMeasure ring; /* when it was measured last; capacity 0: not yet in this run */
         Source *source;   /* while starting, active or stopping */
         Capture *capture; /* of the present or last run; NULL before the first and once it is deleted */
         uint64_t sink_id;
@@ -78,6 +80,10 @@ void session_clear(Session *session, ModelDone done, void *userdata);
 /* Adds a process (its threads; its children if the spec says so) to a session that traces only certain
  * processes. `pidfd` is borrowed. ERROR_WRONG_STATE, ERROR_BAD_DESCRIPTOR, ERROR_NO_SUCH_PROCESS. */
 void session_add_process(Session *session, int pidfd, ModelDone done, void *userdata);
+
+/* Brings what session_describe() says of a ring up to date, but for the time in which a snapshot of it is taken,
+ * which may wait for the disk. Result: none; also for a session that is no ring, or not active. */
+void session_measure(Session *session, ModelDone done, void *userdata);
 
 /* JSON text: everything, also what only some may know; the caller frees. */
 int session_describe(const Session *session, char **ret);

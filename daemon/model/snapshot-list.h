@@ -26,4 +26,6 @@ void snapshots_drop(Session *session);
 /* Takes those that wait for their time now. */
 void snapshots_hurry(Session *session);
 /* Some have not got as far as the pump: it must not be told to stop yet. */
+/* The pump has some. */
+bool snapshots_are_taken(const Session *session);
 bool snapshots_are_pending(const Session *session);

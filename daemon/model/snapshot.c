@@ -262,6 +262,15 @@ void snapshots_hurry(Session *session) {
         }
 }
 
+bool snapshots_are_taken(const Session *session) {
+        const Snapshot *snapshot;
+
+        LIST_FOREACH(snapshot, &session->snapshots, snapshots)
+                if (snapshot->sink_id != 0)
+                        return true;
+        return false;
+}
+
 bool snapshots_are_pending(const Session *session) {
         const Snapshot *snapshot;
 

@@ -292,6 +292,11 @@ static int on_pump(sd_event_source *event_source, int fd, uint32_t revents, void
                         session_ring_ready(LIST_FIRST(&source->sharers), report->r, &report->error);
                         continue;
                 }
+                if (report->type == PUMP_MEASURED) {
+                        if (LIST_FIRST(&source->sharers))
+                                session_ring_measured(LIST_FIRST(&source->sharers), report);
+                        continue;
+                }
                 if (report->type == PUMP_FINISHED) {
                         dismiss_ring(source);
                         source_tear_down(source);

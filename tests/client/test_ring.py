@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from daemon import KTRACECTL, SANITIZERS, NotifySocket, ktracectl, reachable
+from daemon import KTRACECTL, NOBODY, SANITIZERS, NotifySocket, ktracectl, reachable
 from system_bus import wait_until
 
 SWITCH = "sched:sched_switch"
@@ -50,6 +50,30 @@ def test_snapshot_is_a_capture(run, ring):
     again = run("--json=short", "session", "snapshot", ring)
     assert json.loads(again.stdout)["session"] == "ring"
     assert len(captures(run)) == 2
+
+
+def test_list_says_what_a_ring_holds(run, ring):
+    assert run("session", "start", "stream", "-e", SWITCH).returncode == 0
+    for rows in [sessions(run), json.loads(run("--json=short", "status").stdout)["sessions"]]:
+        (recorder,) = [row for row in rows if row["name"] == "ring"]
+        (stream,) = [row for row in rows if row["name"] == "stream"]
+        assert 0 < recorder["fill"] <= recorder["capacity"] >= 1 << 20
+        assert recorder["held"] > 0
+        assert recorder["window"] is None
+        assert (stream["fill"], stream["capacity"], stream["held"]) == (None, None, None)
+    lines = run("session", "list").stdout.splitlines()
+    assert lines[0].split()[5:] == ["FILL", "RING", "HOLDS", "WINDOW"]
+    (line,) = [line for line in lines if " ring " in line and " active " in line and "stream" not in line]
+    assert re.search(r"[0-9.]+K? +[0-9.]+M +\S.* +-$", line), line
+    assert re.search(r"Fill: [0-9.]+", run("session", "show", ring).stdout)
+
+
+def test_nobody_else_sees_what_a_ring_holds(run, ring, polkit):
+    """Nor are they asked for a password."""
+    polkit.actions["org.ktraced1.read-captures"] = "no"
+    (row,) = json.loads(run("--json=short", "session", "list", uid=NOBODY).stdout)
+    assert (row["mode"], row["fill"], row["held"]) == ("ring", None, None)
+    assert [one.interactive for one in polkit.checks if one.action == "org.ktraced1.read-captures"] == [False]
 
 
 def test_snapshot_of_all_rings(run, ring):

@@ -67,6 +67,54 @@ def test_metadata_of_a_snapshot(root):
     assert root.describe(session)["capture"] == about["id"]
 
 
+def held(root, session):
+    """Seconds that the ring reaches back."""
+    return root.describe(session)["ring"]["held"] / 1e6
+
+
+def test_a_ring_says_what_it_holds(root, writer):
+    """All since the start while nothing was overwritten, then less; and as much after a snapshot as before it."""
+    program = writer(100000)
+    begin = time.monotonic()
+    session = ring(root, size=f"{CPUS * 256}K", pids=[program.pid])
+    started = time.monotonic()
+    ring_status = root.describe(session)["ring"]
+    assert ring_status["capacity"] >= CPUS * 256 << 10
+    assert ring_status["fill"] < ring_status["capacity"] / 10
+    # Snapshots do not make it less.
+    snapshot(root, session)
+    time.sleep(1)
+    least, now, most = time.monotonic() - started, held(root, session), time.monotonic() - begin
+    assert least - 0.1 <= now <= most + 0.1
+    program.go()
+    before = root.describe(session)["ring"]
+    # The writer may not have been on all CPUs; the buffer of the one where it was last is full.
+    assert before["fill"] > 256 << 9
+    assert before["held"] / 1e6 < time.monotonic() - begin - 0.5
+    taken = time.monotonic()
+    snapshot(root, session)
+    after = root.describe(session)["ring"]
+    waited = (time.monotonic() - taken) * 1e6
+    assert after["fill"] >= before["fill"] * 0.9
+    assert before["held"] * 0.8 <= after["held"] <= before["held"] + waited + 100000
+
+
+def test_a_clock_that_counts_no_time(root):
+    session = ring(root, clock="counter")
+    status = root.describe(session)["ring"]
+    assert "held" not in status
+    assert status["fill"] <= status["capacity"]
+
+
+def test_only_an_active_ring_says_what_it_holds(root):
+    session = ring(root)
+    stream = root.start("stream", {"events": ["sched:sched_switch"]})
+    assert "ring" in root.describe(session)
+    assert "ring" not in root.describe(stream)
+    root.session(session, "Stop")
+    assert "ring" not in root.describe(session)
+
+
 class Marks(threading.Thread):
     """Writes numbered lines into the trace of an instance, one every 100 microseconds or so."""
 
