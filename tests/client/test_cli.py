@@ -197,7 +197,7 @@ def test_status(run, run_json, root):
     text = run("status").stdout
     assert re.search(r"Sessions: 1 \(1 active\)", text)
     assert re.search(r"Kernel has: .*instances", text)
-    assert re.search(r"^[0-9a-f]{16}  web +root +active +stream$", text, re.M)
+    assert re.search(r"^[0-9a-f]{16}  web +root +active +stream( +-)+$", text, re.M)
     assert run().stdout == text
 
     status = run_json("status")
