@@ -186,7 +186,7 @@ _ktracectl() {
         fi
 
         case $verb/$sub in
-        /*) __ktracectl_reply "$cur" one <<<'status session record hist mark report capture list probe reload' ;;
+        /*) __ktracectl_reply "$cur" one <<<'status session record hist mark report capture list probe monitor reload' ;;
         mark/* | hist/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
         session/) __ktracectl_reply "$cur" one <<<'list show create start stop run rotate snapshot clear remove attach' ;;
         session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
