@@ -38,6 +38,7 @@ static const AccessRow access_table[] = {
         { KTRACED_SESSION_INTERFACE, "Remove", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "AddProcess", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "ReadHistogram", ACCESS_OWNER, ACTION("read-captures") },
+        { KTRACED_SESSION_INTERFACE, "OpenStream", ACCESS_OWNER, ACTION("read-captures") },
         { KTRACED_SESSION_INTERFACE, "OpenMarker", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "Describe", ACCESS_OWNER, ACTION("read-captures") },
 

@@ -9,6 +9,7 @@
 #include "bus/bus-call.h"
 #include "bus/bus-path.h"
 #include "bus/bus-snapshot.h"
+#include "bus/bus-stream.h"
 #include "core/strv.h"
 #include "ktraced/protocol.h"
 #include "model/histogram-reader.h"
@@ -200,6 +201,7 @@ static const BusMethod methods[] = {
         { "Remove", NULL, NULL, execute_remove },
         { "AddProcess", parse_add_process, NULL, execute_add_process },
         { "ReadHistogram", parse_read_histogram, NULL, execute_read_histogram },
+        { "OpenStream", bus_stream_parse, NULL, bus_stream_execute },
         { "OpenMarker", NULL, NULL, execute_open_marker },
         { "Describe", NULL, NULL, execute_describe },
         { .member = NULL },
@@ -283,6 +285,8 @@ const sd_bus_vtable bus_session_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("AddProcess", SD_BUS_ARGS("h", pidfd), SD_BUS_NO_RESULT, on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ReadHistogram", SD_BUS_ARGS("s", event), SD_BUS_RESULT("s", histograms), on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenStream", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", stream), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("OpenMarker", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", marker), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

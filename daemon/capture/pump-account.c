@@ -102,19 +102,23 @@ static size_t count_lines(const char *text) {
  * second when a quarter was new, else after twice the time. */
 void pump_read_comms(Pump *pump) {
         CLEANUP_FREE char *text = NULL;
+        CLEANUP_FREE char *changed = NULL;
         size_t before = comm_map_size(pump->comms);
+        uint64_t start = clock_usec(CLOCK_MONOTONIC);
 
         /* A name that is missing costs the reader a "<...>" and nothing else. */
         if ((instance_is_limited(pump->instance) ? instance_read_own_names(pump->instance, &text)
                                                  : formats_read_cmdlines(&text)) < 0)
                 return;
-        (void) comm_map_add_text(pump->comms, text);
+        if (comm_map_update(pump->comms, text, &changed) >= 0)
+                pump_stream_comms(pump, changed);
 
         if ((comm_map_size(pump->comms) - before) * 4 >= count_lines(text))
                 pump->comms_interval = COMMS_INTERVAL_MIN;
         else if (pump->comms_interval < COMMS_INTERVAL_MAX)
                 pump->comms_interval *= 2;
         pump->comms_read = clock_usec(CLOCK_MONOTONIC);
+        pump->comms_cost = pump->comms_read - start;
 }
 
 void pump_read_comms_if_due(Pump *pump) {

@@ -67,6 +67,7 @@ static void deliver(Pump *pump, size_t cpu_index, size_t size) {
         PumpSink *last = last_active(pump), *sink;
         int r;
 
+        pump_stream_pipe(pump, cpu_index, size);
         TAILQ_FOREACH(sink, &pump->sinks, sinks) {
                 if (!sink->active || sink == last)
                         continue;
@@ -96,6 +97,7 @@ static void deliver(Pump *pump, size_t cpu_index, size_t size) {
 static void deliver_page(Pump *pump, size_t cpu_index, size_t size) {
         PumpSink *sink;
 
+        pump_stream_page(pump, cpu_index, size);
         TAILQ_FOREACH(sink, &pump->sinks, sinks) {
                 int r;
 

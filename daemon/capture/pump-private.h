@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 #include "capture/pump.h"
+#include "capture/stream.h"
 #include "core/comm-map.h"
 #include "kernel/reuse-guard.h"
 
@@ -25,6 +26,7 @@ typedef enum PumpCommandType {
         PUMP_COMMAND_CLEAR,
         PUMP_COMMAND_MEASURE,
         PUMP_COMMAND_REMOVE,
+        PUMP_COMMAND_STREAM,
         PUMP_COMMAND_STOP,
 } PumpCommandType;
 
@@ -34,6 +36,7 @@ typedef struct PumpCommand {
         uint64_t sink_id;
         Sink *sink;
         char *reason;
+        int fd;             /* of PUMP_COMMAND_STREAM; else -1 */
         PumpReport *report; /* made beforehand, so that the answer cannot fail for want of memory */
 } PumpCommand;
 
@@ -55,6 +58,9 @@ typedef struct PumpSink {
 } PumpSink;
 
 TAILQ_HEAD(PumpSinkList, PumpSink);
+
+typedef struct PumpStream PumpStream;
+TAILQ_HEAD(PumpStreamList, PumpStream);
 
 struct Pump {
         Instance *instance;
@@ -78,6 +84,7 @@ struct Pump {
         bool guard_failed;     /* nothing is passed on any more */
         CommMap *comms;
         uint64_t comms_read, comms_interval; /* CLOCK_MONOTONIC, usec; 0: not read yet */
+        uint64_t comms_cost;                 /* what reading them took, usec */
         size_t n_cpus, n_open;               /* CPUs; those whose descriptors are open */
         int *raw_fds, *stats_fds;
         BufferStats *stats;
@@ -86,6 +93,7 @@ struct Pump {
         int pipe[2], copy[2]; /* the way of all pages; of those for all sinks but the last, or -1 */
         size_t pipe_size;
         struct PumpSinkList sinks;
+        struct PumpStreamList streams;
         size_t n_active, n_jobs;
         bool ring, pauses;
         bool drained;                /* by a snapshot, at least once */
@@ -156,6 +164,19 @@ void pump_end_sink(Pump *pump, PumpSink *sink, const char *reason);
 /* A sink for the command's, in the list; its `closed` report is the command's. NULL: no memory, which was answered.
  */
 PumpSink *pump_sink_new(Pump *pump, PumpCommand *command);
+
+/* pump-streams.c */
+
+/* Begins one; where that fails the reader gets the end of its pipe. */
+void pump_add_stream(Pump *pump, PumpCommand *command, bool active);
+/* Those of a sink, with what was flushed up to now. */
+void pump_end_streams(Pump *pump, uint64_t sink_id);
+/* What is in `page`, or in the pipe, where it stays. */
+void pump_stream_page(Pump *pump, size_t cpu_index, size_t size);
+void pump_stream_pipe(Pump *pump, size_t cpu_index, size_t size);
+void pump_stream_comms(Pump *pump, const char *changed);
+/* While there are any: what was recorded, also of pages that are not full, and the streams' own affairs. */
+void pump_tick_streams(Pump *pump);
 
 /* pump-snapshot.c */
 

@@ -76,6 +76,7 @@ static void retire_sink(Pump *pump, PumpSink *sink) {
         CLEANUP(strv_freep) char **stats = NULL;
         ClosingSegment *closing = NULL;
 
+        pump_end_streams(pump, sink->id);
         if (sink->active) {
                 sink->active = false;
                 pump->n_active--;
@@ -429,6 +430,9 @@ void pump_handle_command(Pump *pump, PumpCommand *command) {
                 return;
         case PUMP_COMMAND_SNAPSHOT:
                 pump_take_snapshot(pump, command);
+                return;
+        case PUMP_COMMAND_STREAM:
+                pump_add_stream(pump, command, sink && sink->active);
                 return;
         case PUMP_COMMAND_STOP:
                 stop(pump, command->reason);

@@ -24,8 +24,11 @@
 /* A descriptor that is readable while it gives no whole page (buffer_percent is 0) would make a busy loop. */
 #define POLL_PAUSE UINT64_C(20000)
 
+/* While somebody looks on. */
+#define STREAM_INTERVAL UINT64_C(100000)
+
 typedef struct PumpLoop {
-        uint64_t next_checkpoint, next_drain, drain_interval;
+        uint64_t next_checkpoint, next_drain, next_stream, drain_interval;
         uint64_t polls_paused_until;
         bool more; /* the last round left full pages behind */
 } PumpLoop;
@@ -192,6 +195,8 @@ static int timeout_msec(const Pump *pump, const PumpLoop *loop, uint64_t now) {
 
         if (pump->n_active == 0)
                 return -1;
+        if (!TAILQ_EMPTY(&pump->streams) && next > loop->next_stream)
+                next = loop->next_stream;
         if (pump->guard && next > now + reuse_guard_interval(pump->guard))
                 next = now + reuse_guard_interval(pump->guard);
         if (!pump_closer_has_room(pump))
@@ -225,6 +230,10 @@ static void run_once(Pump *pump, PumpLoop *loop) {
                 (void) pump_may_deliver(pump);
         if (pump_closer_has_room(pump)) {
                 drain_round(pump, loop);
+                if (!TAILQ_EMPTY(&pump->streams) && clock_usec(CLOCK_MONOTONIC) >= loop->next_stream) {
+                        pump_tick_streams(pump);
+                        loop->next_stream = clock_usec(CLOCK_MONOTONIC) + STREAM_INTERVAL;
+                }
                 pump_rotate_old(pump);
         }
         pump_reap(pump);

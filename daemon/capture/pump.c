@@ -47,6 +47,7 @@ static void pump_command_free(MailboxItem *item) {
         sink_free(command->sink);
         pump_report_free(command->report);
         free(command->reason);
+        closep(&command->fd);
         free(command);
 }
 
@@ -67,6 +68,7 @@ static int command_new(PumpCommandType type, uint64_t sink_id, const char *reaso
                 return -ENOMEM;
         command->item.free = pump_command_free;
         command->type = type;
+        command->fd = -1;
         command->sink_id = sink_id;
         if (type <= PUMP_COMMAND_MEASURE) {
                 command->report = pump_report_new(reports[type], sink_id);
@@ -120,6 +122,18 @@ int pump_snapshot(Pump *pump, uint64_t sink_id, const char *reason, Sink *sink) 
 
 int pump_measure(Pump *pump) {
         return post_command(pump, PUMP_COMMAND_MEASURE, 0, NULL);
+}
+
+int pump_add_stream_fd(Pump *pump, uint64_t sink_id, int fd) {
+        PumpCommand *command;
+        int r;
+
+        r = command_new(PUMP_COMMAND_STREAM, sink_id, NULL, &command);
+        if (r < 0)
+                return r;
+        command->fd = fd;
+        mailbox_post(pump->commands, &command->item);
+        return 0;
 }
 
 int pump_rotate(Pump *pump, uint64_t sink_id) {
@@ -210,6 +224,7 @@ int pump_new(const PumpConfig *config, Error *error, Pump **ret) {
         if (!pump)
                 return error_set_errno(error, -ENOMEM, "Failed to set up the pump");
         TAILQ_INIT(&pump->sinks);
+        TAILQ_INIT(&pump->streams);
         pump->instance = config->instance;
         pump->symbols = config->symbols;
         pump->ring = config->ring;

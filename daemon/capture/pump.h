@@ -86,6 +86,10 @@ int pump_add_sink(Pump *pump, uint64_t sink_id, Sink *sink); /* takes the sink o
 int pump_snapshot(Pump *pump, uint64_t sink_id, const char *reason, Sink *sink);
 /* With `ring` only. It waits for a snapshot that is being taken. */
 int pump_measure(Pump *pump);
+/* Begins to stream what the sink gets to a pipe (see stream.h), until the reader closes its end or the sink ends; the
+ * reader sees the end at once when it cannot begin. `fd`: the writing end, not blocking; taken over on success. Not
+ * with `ring`. */
+int pump_add_stream_fd(Pump *pump, uint64_t sink_id, int fd);
 int pump_rotate(Pump *pump, uint64_t sink_id);
 int pump_clear(Pump *pump, uint64_t sink_id);
 /* Flushes what was recorded up to now into it and closes it. `reason` goes into the metadata. */

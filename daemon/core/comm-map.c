@@ -44,6 +44,7 @@ void comm_map_free(CommMap *map) {
         free(map);
 }
 
+/* 1: it is new, or another than before. */
 static int set_name(CommMap *map, pid_t pid, const char *comm, size_t length) {
         struct lh_entry *entry = lh_table_lookup_entry(map->table, key_of(pid));
         CLEANUP_FREE char *copy = NULL;
@@ -62,10 +63,11 @@ static int set_name(CommMap *map, pid_t pid, const char *comm, size_t length) {
         } else if (lh_table_insert(map->table, key_of(pid), copy) < 0)
                 return -ENOMEM;
         copy = NULL;
-        return 0;
+        return 1;
 }
 
-int comm_map_add_text(CommMap *map, const char *text) {
+/* The changed lines go to `changed`, which may be NULL. */
+static int add_lines(CommMap *map, const char *text, FILE *changed) {
         while (*text != '\0') {
                 const char *end = strchrnul(text, '\n');
                 long pid = -1;
@@ -82,9 +84,33 @@ int comm_map_add_text(CommMap *map, const char *text) {
 
                         if (r < 0)
                                 return r;
+                        if (r > 0 && changed)
+                                (void) fprintf(changed, "%.*s\n", (int) (end - text), text);
                 }
                 text = *end == '\n' ? end + 1 : end;
         }
+        return 0;
+}
+
+int comm_map_add_text(CommMap *map, const char *text) {
+        return add_lines(map, text, NULL);
+}
+
+int comm_map_update(CommMap *map, const char *text, char **ret_changed) {
+        CLEANUP_FREE char *changed = NULL;
+        size_t size = 0;
+        FILE *stream;
+        int r;
+
+        stream = open_memstream(&changed, &size);
+        if (!stream)
+                return -ENOMEM;
+        r = add_lines(map, text, stream);
+        if (fclose(stream) != 0)
+                return -ENOMEM;
+        if (r < 0)
+                return r;
+        *ret_changed = STEAL_PTR(changed);
         return 0;
 }
 

@@ -20,6 +20,8 @@ DEFINE_POINTER_CLEANUP(CommMap, comm_map_free);
  * earlier one. At most COMM_MAP_MAX entries are kept; more is -ENOSPC. */
 #define COMM_MAP_MAX 65536U
 int comm_map_add_text(CommMap *map, const char *text);
+/* The same; *ret_changed are those lines that were new, or had another name than before. The caller frees it. */
+int comm_map_update(CommMap *map, const char *text, char **ret_changed);
 size_t comm_map_size(const CommMap *map);
 /* The form of saved_cmdlines, by pid. */
 int comm_map_format(const CommMap *map, char **ret);

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "ktraced/clock.h"
 #include "model/capture-list.h"
+#include "model/live-stream.h"
 #include "model/manager.h"
 #include "model/retention.h"
 #include "model/session-run.h"
@@ -40,6 +41,7 @@ int manager_new(const ManagerConfig *config, Error *error, Manager **ret) {
         LIST_INIT(&manager->sessions);
         LIST_INIT(&manager->captures);
         LIST_INIT(&manager->sources);
+        LIST_INIT(&manager->streams);
 
         int r = settings_init(&manager->settings);
         if (r < 0)
@@ -80,6 +82,7 @@ void manager_free(Manager *manager) {
         worker_free(manager->store_worker);
         worker_free(manager->digest_worker);
         manager_free_vacuums(manager);
+        manager_free_streams(manager);
         while ((session = LIST_FIRST(&manager->sessions)))
                 session_free(session);
         while ((capture = LIST_FIRST(&manager->captures)))

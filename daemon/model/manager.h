@@ -71,6 +71,7 @@ struct Manager {
         struct CaptureList captures;
         struct SourceList sources;
         struct VacuumList vacuums;
+        struct LiveStreamList streams;
         uint64_t last_sink_id;
         bool retention_pending; /* the file system is being looked at */
         bool shutting_down;

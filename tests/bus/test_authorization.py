@@ -164,7 +164,7 @@ def test_yes_means_yes(polkit, things, nobody, pidfd, interface, method):
         assert caught.value.name == refusal
     else:
         reply = things.call(nobody, interface, method, pidfd)
-        if method in ("Open", "OpenMarker"):
+        if method in ("Open", "OpenMarker", "OpenStream"):
             os.close(reply)
     more = MORE_ACTIONS.get((interface, method), [])
     assert [check.action for check in polkit.checks] == [action_of(interface, method), *more]
@@ -175,7 +175,7 @@ def test_root_is_not_asked_about(polkit, things, root, pidfd, interface, method)
     polkit.mode = "no"
     if (interface, method) not in refusals():
         reply = things.call(root, interface, method, pidfd)
-        if method in ("Open", "OpenMarker"):
+        if method in ("Open", "OpenMarker", "OpenStream"):
             os.close(reply)
     assert polkit.checks == []
 

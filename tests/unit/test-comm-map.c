@@ -45,6 +45,20 @@ static void test_add_text(void **state) {
         assert_map(map, "12 sh\n15 two words\n16 last\n");
 }
 
+static void test_update_tells_what_changed(void **state) {
+        CLEANUP(comm_map_freep) CommMap *map = NULL;
+        CLEANUP_FREE char *all = NULL, *none = NULL, *some = NULL;
+
+        assert_int_equal(comm_map_new(&map), 0);
+        assert_int_equal(comm_map_update(map, "1 systemd\nno pid\n20 two words\n30 last", &all), 0);
+        assert_string_equal(all, "1 systemd\n20 two words\n30 last\n");
+        assert_int_equal(comm_map_update(map, "30 last\n1 systemd\n", &none), 0);
+        assert_string_equal(none, "");
+        assert_int_equal(comm_map_update(map, "1 systemd\n20 three words\n31 new\n", &some), 0);
+        assert_string_equal(some, "20 three words\n31 new\n");
+        assert_map(map, "1 systemd\n20 three words\n30 last\n31 new\n");
+}
+
 static void test_round_trip(void **state) {
         CLEANUP(comm_map_freep) CommMap *map = NULL, *again = NULL;
         CLEANUP_FREE char *text = NULL;
@@ -78,6 +92,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_later_names_replace),
                 cmocka_unit_test(test_add_text),
+                cmocka_unit_test(test_update_tells_what_changed),
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_limit),
         };
