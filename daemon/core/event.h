@@ -56,6 +56,7 @@ typedef struct EventSelection {
         size_t n_choices;
         char **whole_systems; /* every event of these is chosen, so that one write can enable them */
         char **systems;       /* all that occur */
+        bool tells_of_memory; /* a condition of the spec does; see filter_tells_of_memory() */
 } EventSelection;
 
 void event_selection_clear(EventSelection *selection);

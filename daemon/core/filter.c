@@ -40,6 +40,7 @@ typedef struct Parser {
         const FilterField *fields;
         size_t n_fields;
         bool self;
+        bool tells_of_memory; /* found so far */
         Error *error;
 } Parser;
 
@@ -296,6 +297,7 @@ static int parse_predicate(Parser *parser) {
                 function = take(parser, ".function");
         if (function && field.is_string)
                 return fail_at(parser, suffix_at, "\".function\" is for addresses, which this field is not");
+        parser->tells_of_memory |= function || (field.is_foreign && !user_string);
         if (parser->self && (function || (field.is_indirect && !user_string)))
                 return error_set(parser->error, ERROR_OUT_OF_SCOPE,
                                  "%s: such a comparison looks at the kernel's memory, which scope \"self\" does not "
@@ -390,6 +392,20 @@ static int check(const char *expression, const FilterField *fields, size_t n_fie
                 return error_set(error, ERROR_BAD_FILTER, "The filter has a control character or bad UTF-8: \"%s\"",
                                  TEXT_ESCAPE(expression));
         return parse_expression(&parser);
+}
+
+bool filter_tells_of_memory(const char *expression, const FilterField *fields, size_t n_fields) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        Parser parser = {
+                .expression = expression,
+                .at = expression,
+                .fields = fields,
+                .n_fields = n_fields,
+                .error = &error,
+        };
+
+        (void) parse_expression(&parser);
+        return parser.tells_of_memory;
 }
 
 int filter_check(const char *expression, const FilterField *fields, size_t n_fields, Error *error) {

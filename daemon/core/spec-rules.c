@@ -251,7 +251,8 @@ unsigned spec_powers(const Spec *spec) {
         if (spec_has_tracer(spec) || spec_options_trace_stacks(spec->options) ||
             triggers_record_stacks(spec->triggers) || histograms_show_functions(spec->histograms))
                 powers |= POWER_TRACE_FUNCTIONS;
-        if (spec_needs_symbols(spec) || spec_options_show_addresses(spec->options))
+        if (spec_needs_symbols(spec) || spec_options_show_addresses(spec->options) ||
+            histograms_show_functions(spec->histograms))
                 powers |= POWER_KERNEL_ADDRESSES;
         if (spec->probes || spec->sql)
                 powers |= POWER_DEFINE_PROBES;

@@ -163,7 +163,11 @@ static int check_field(const char *text, const char *at, size_t length, const Fi
         suggestion_init(&suggestion, name);
         for (size_t i = 0; i < check->n_fields; i++) {
                 if (strcmp(check->fields[i].name, name) == 0)
-                        return 0;
+                        /* The kernel would take such a pointer for one of its own (add_to_key(),
+                         * trace_events_hist.c): what is there shows, and nothing may be there. */
+                        return check->fields[i].is_foreign
+                                       ? wrong(text, at, error, "Strings that system calls are given are no keys")
+                                       : 0;
                 suggestion_consider(&suggestion, check->fields[i].name);
         }
         if (suggestion_best(&suggestion)) {

@@ -78,7 +78,7 @@ static int resolve(const Spec *spec, const EventList *list, Error *error, EventS
         return r;
 }
 
-static int check_filters(const EventSelection *selection, bool self, Error *error) {
+static int check_filters(EventSelection *selection, bool self, Error *error) {
         for (size_t i = 0; i < selection->n_choices; i++) {
                 const EventChoice *choice = &selection->choices[i];
                 CLEANUP(event_format_freep) EventFormat *format = NULL;
@@ -100,6 +100,7 @@ static int check_filters(const EventSelection *selection, bool self, Error *erro
                         error_prefix(error, "filters: %s:%s", choice->system, choice->name);
                         return r;
                 }
+                selection->tells_of_memory |= filter_tells_of_memory(choice->filter, fields, n_fields);
         }
         return 0;
 }
@@ -218,7 +219,7 @@ int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret) {
         if (r >= 0)
                 r = synthetic_check(spec, error);
         if (r >= 0)
-                r = trigger_set_check(spec, &list, error);
+                r = trigger_set_check(spec, &list, error, &selection.tells_of_memory);
         if (r >= 0)
                 r = task_group_check(spec, error);
         if (r >= 0)

@@ -84,6 +84,7 @@ static void describe_field(const struct tep_format_field *field, FilterField *re
                 .name = field->name,
                 .is_string = is_string,
                 .is_indirect = is_indirect,
+                .is_foreign = is_indirect && strcmp(field->event->system, "syscalls") == 0,
                 .is_cpumask = is_cpumask,
                 /* ".function" may follow each number of the size of an address (parse_pred()). */
                 .is_pointer = !is_string && !is_cpumask && !is_array && field->size == (int) sizeof(long),

@@ -65,8 +65,8 @@ static int find_event(const char *pattern, const Spec *spec, const Instance *ins
 }
 
 /* `text`: of a histogram; NULL for another trigger. */
-static int check_fields(const char *system, const char *name, const char *text, const Trigger *trigger,
-                        Error *error) {
+static int check_fields(const char *system, const char *name, const char *text, const Trigger *trigger, Error *error,
+                        bool *tells_of_memory) {
         CLEANUP(event_format_freep) EventFormat *format = NULL;
         CLEANUP_FREE FilterField *fields = NULL;
         size_t n_fields;
@@ -84,6 +84,8 @@ static int check_fields(const char *system, const char *name, const char *text, 
                 r = histogram_check_fields(text, fields, n_fields, error);
         if (r >= 0 && trigger->filter)
                 r = filter_check(trigger->filter, fields, n_fields, error);
+        if (r >= 0 && trigger->filter)
+                *tells_of_memory |= filter_tells_of_memory(trigger->filter, fields, n_fields);
         return r;
 }
 
@@ -101,7 +103,8 @@ static int check_other(const Trigger *trigger, const EventList *list, Error *err
                        : error_set(error, ERROR_NO_SUCH_EVENT, "No event is called \"%s\"", trigger->other);
 }
 
-static int check_one(const Spec *spec, const EventList *list, const char *text, bool is_histogram, Error *error) {
+static int check_one(const Spec *spec, const EventList *list, const char *text, bool is_histogram, Error *error,
+                     bool *tells_of_memory) {
         CLEANUP(trigger_clear) Trigger trigger = { 0 };
         CLEANUP_FREE char *system = NULL, *name = NULL;
         int r;
@@ -116,13 +119,13 @@ static int check_one(const Spec *spec, const EventList *list, const char *text, 
                 r = check_other(&trigger, list, error);
         /* The fields of a probe are known once it is defined. */
         if (r >= 0 && *system != '\0')
-                r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error);
+                r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error, tells_of_memory);
         if (r < 0)
                 error_prefix(error, is_histogram ? "histograms" : "triggers");
         return r;
 }
 
-int trigger_set_check(const Spec *spec, const EventList *list, Error *error) {
+int trigger_set_check(const Spec *spec, const EventList *list, Error *error, bool *tells_of_memory) {
         int r = 0;
 
         if (spec->triggers)
@@ -130,9 +133,9 @@ int trigger_set_check(const Spec *spec, const EventList *list, Error *error) {
         if (r >= 0 && spec->histograms)
                 r = features_require("histograms", "histograms", error);
         for (char **text = spec->triggers; r >= 0 && text && *text; text++)
-                r = check_one(spec, list, *text, false, error);
+                r = check_one(spec, list, *text, false, error, tells_of_memory);
         for (char **text = spec->histograms; r >= 0 && text && *text; text++)
-                r = check_one(spec, list, *text, true, error);
+                r = check_one(spec, list, *text, true, error, tells_of_memory);
         return r;
 }
 
@@ -305,7 +308,8 @@ static int apply_one(Instance *instance, const Spec *spec, const char *group, co
         if (r >= 0)
                 r = find_event(trigger.event, spec, instance, group, list, error, &system, &name);
         if (r >= 0 && system && ((group && strcmp(system, group) == 0) || strcmp(system, SYNTHETIC_SYSTEM) == 0))
-                r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error);
+                /* Whoever has probes may read the kernel's memory. */
+                r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error, &(bool){ false });
         if (r < 0)
                 return r;
         if (asprintf(&command, "%s%s%s", trigger.command, trigger.filter ? " if " : "",

@@ -14,8 +14,8 @@
 
 /* Whether the kernel has what the spec's triggers and histograms need: each pattern means one event of the list,
  * fields and conditions suit it. Changes nothing. ERROR_NO_SUCH_EVENT, ERROR_INVALID_ARGUMENT, ERROR_BAD_FILTER,
- * ERROR_NOT_SUPPORTED_BY_KERNEL. */
-int trigger_set_check(const Spec *spec, const EventList *list, Error *error);
+ * ERROR_NOT_SUPPORTED_BY_KERNEL. `tells_of_memory` becomes true when a condition does; see filter.h. */
+int trigger_set_check(const Spec *spec, const EventList *list, Error *error, bool *tells_of_memory);
 
 /* Sets them, before the events are enabled. `group`: the system of the session's own probes, whose bare names the
  * patterns can be; NULL: none. ERROR_KERNEL_REFUSED carries the instance's error_log text. */

@@ -138,6 +138,31 @@ static void test_no_fields(void **state) {
         assert_fails(filter_check("x == 1", NULL, 0, &error), &error, ERROR_BAD_FILTER, "no field \"x\"");
 }
 
+static void test_what_tells_of_memory(void **state) {
+        static const FilterField own[] = {
+                { .name = "filename", .is_string = true, .is_indirect = true, .is_foreign = true },
+                { .name = "reason", .is_string = true, .is_indirect = true },
+                { .name = "ip", .is_pointer = true },
+        };
+        static const char *const harmless[] = {
+                "ip == 5",
+                "filename.ustring == \"x\"",
+                "reason == \"x\"",
+                "comm == \"filename\" || ip != 0",
+        };
+        static const char *const telling[] = {
+                "filename == \"x\"",
+                "ip.function == vfs_read",
+                "!(ip == 5 && filename ~ \"a*\")",
+                "filename.ustring == \"x\" || filename == \"y\"",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(harmless); i++)
+                assert_false(filter_tells_of_memory(harmless[i], own, ELEMENTSOF(own)));
+        for (size_t i = 0; i < ELEMENTSOF(telling); i++)
+                assert_true(filter_tells_of_memory(telling[i], own, ELEMENTSOF(own)));
+}
+
 static void test_nesting(void **state) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         char text[256];
@@ -212,6 +237,7 @@ int main(void) {
                 cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_fields_of_the_event_win),
                 cmocka_unit_test(test_no_fields),
+                cmocka_unit_test(test_what_tells_of_memory),
                 cmocka_unit_test(test_nesting),
                 cmocka_unit_test(test_length),
                 cmocka_unit_test(test_excerpt),

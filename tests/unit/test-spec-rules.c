@@ -203,13 +203,23 @@ static void test_powers_of_tracers(void **state) {
         assert_false(spec_needs_symbols(*state));
 }
 
+/* A program could have the kernel name the function at each address that it makes up. */
+static void test_powers_of_symbols_in_histograms(void **state) {
+        char *histograms[] = { (char *) "a:b keys=ip.sym", NULL };
+        Spec spec = { .histograms = histograms };
+
+        assert_int_equal(spec_powers(&spec), POWER_TRACE_SYSTEM | POWER_TRACE_FUNCTIONS | POWER_KERNEL_ADDRESSES);
+        histograms[0] = (char *) "a:b keys=ip.hex";
+        assert_int_equal(spec_powers(&spec), POWER_TRACE_SYSTEM);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 spec_test(test_validate),          spec_test(test_tracer_does_without_events),
                 spec_test(test_tracer_rules),      spec_test(test_function_rules),
                 spec_test(test_graph_rules),       spec_test(test_output_excludes_rotation),
                 spec_test(test_has_processes),     spec_test(test_powers),
-                spec_test(test_powers_of_tracers),
+                spec_test(test_powers_of_tracers), spec_test(test_powers_of_symbols_in_histograms),
         };
 
         return cmocka_run_group_tests_name("spec-rules", tests, NULL, NULL);

@@ -89,6 +89,19 @@ static void test_fields(void **state) {
                 "The event has no field \"prev_pdi\"; did you mean \"prev_pid\"?\n  a:b keys=prev_pdi\n           ^");
 }
 
+/* The kernel would follow the pointer, wherever it leads. */
+static void test_pointers_of_programs_are_no_keys(void **state) {
+        static const FilterField fields[] = {
+                { .name = "filename", .is_string = true, .is_indirect = true, .is_foreign = true },
+                { .name = "reason", .is_string = true, .is_indirect = true },
+        };
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        assert_fails(histogram_check_fields("a:b keys=reason,filename", fields, 2, &error), &error,
+                     ERROR_INVALID_ARGUMENT, "Strings that system calls are given are no keys");
+        assert_succeeds(histogram_check_fields("a:b keys=reason", fields, 2, &error), &error);
+}
+
 static void test_lists(void **state) {
         char *triggers[] = { (char *) "a:b stacktrace", (char *) "a:b traceoff", NULL };
         char *histograms[] = { (char *) "a:b keys=ip.sym", NULL };
@@ -103,8 +116,12 @@ static void test_lists(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_triggers), cmocka_unit_test(test_histograms), cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_fields),   cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_triggers),
+                cmocka_unit_test(test_histograms),
+                cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_fields),
+                cmocka_unit_test(test_pointers_of_programs_are_no_keys),
+                cmocka_unit_test(test_lists),
         };
 
         return cmocka_run_group_tests_name("trigger", tests, NULL, NULL);
