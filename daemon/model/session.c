@@ -325,6 +325,15 @@ void session_add_process(Session *session, int pidfd, ModelDone done, void *user
                 done(r, &error, NULL, userdata);
                 return;
         }
+        /* What was authorized are those of a unit or user, and whoever asked for that is the owner now. */
+        if (spec_has_group(session->spec)) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                int r = error_set(&error, ERROR_WRONG_STATE, "Session '%s' traces the processes of a unit or user",
+                                  session->name);
+
+                done(r, &error, NULL, userdata);
+                return;
+        }
 
         AddJob *job = calloc(1, sizeof(*job));
         if (!job) {
