@@ -97,11 +97,12 @@ def own_only(polkit):
 
 @pytest.fixture
 def real_polkit(bus, folder, request):
-    """polkitd, with the rule that stands in the test's `polkit_rule` marker, if any."""
+    """polkitd, with the rule that stands in the test's `polkit_rule` marker, if any, and the groups there."""
     marker = request.node.get_closest_marker("polkit_rule")
     polkit_folder = folder / "polkit"
     polkit_folder.mkdir()
-    polkit = RealPolkit(bus, polkit_folder, marker.args[0] if marker else None)
+    rule, groups = (marker.args[0], marker.kwargs.get("groups")) if marker else (None, None)
+    polkit = RealPolkit(bus, polkit_folder, rule, groups)
     yield polkit
     polkit.close()
 
@@ -170,5 +171,5 @@ def writer():
 def pytest_configure(config):
     config.addinivalue_line("markers", "settings(**settings): the daemon's settings file")
     config.addinivalue_line("markers", "lax_bus: the bus lets everything through to the daemon")
-    config.addinivalue_line("markers", "polkit_rule(text): a rule file for the real polkitd")
+    config.addinivalue_line("markers", "polkit_rule(text, groups={}): a rule file for the real polkitd; groups with one member each")
     config.addinivalue_line("markers", "seconds(n): how long the test may take")

@@ -79,10 +79,11 @@ int bus_access_check_vtable(const char *interface, const sd_bus_vtable *vtable, 
         return 0;
 }
 
-const char *bus_access_next_action(unsigned *powers) {
+const char *bus_access_next_action(unsigned *powers, unsigned *ret_power) {
         for (size_t i = 0; i < ELEMENTSOF(power_actions); i++)
                 if (*powers & power_actions[i].power) {
                         *powers &= ~(unsigned) power_actions[i].power;
+                        *ret_power = power_actions[i].power;
                         return power_actions[i].action;
                 }
 

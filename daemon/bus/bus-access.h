@@ -6,7 +6,7 @@
  * bus_access_check_vtable() refuses to serve an interface that has one.
  *
  * Uid 0 needs no action. What polkit is told about the call beside the action (details) stands with the
- * methods: bus_call_add_detail().
+ * bus-details.h.
  */
 
 #include <systemd/sd-bus.h>
@@ -35,4 +35,8 @@ const AccessRow *bus_access_find(const char *interface, const char *member);
 int bus_access_check_vtable(const char *interface, const sd_bus_vtable *vtable, Error *error);
 
 /* The polkit action of the lowest power in *powers, which is taken out; NULL when there is none. */
-const char *bus_access_next_action(unsigned *powers);
+const char *bus_access_next_action(unsigned *powers, unsigned *ret_power);
+
+/* Asked for with a dialog, in place of several actions of powers that would each have one. Not named like these, so
+ * that no rule that lets somebody trace gives it by a pattern. */
+#define ACCESS_SEVERAL_POWERS "org.ktraced1.several-powers"

@@ -6,14 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bus/bus-authorize.h"
+#include "bus/bus-details.h"
 #include "bus/bus-error.h"
 #include "bus/bus-path.h"
 #include "core/strv.h"
-#include "ktraced/messages.h"
-#include "ktraced/protocol.h"
-
-#define DETAIL_LENGTH_MAX 1024U
-#define DETAIL_CUT "..."
 
 /* Calls under way: of one user but root, and of all peers of whom it is not known yet whose they are. A call
  * keeps its message, with up to 16 descriptors and 32 MiB on the system bus, and many of them wait for a
@@ -114,173 +111,6 @@ Capture *bus_call_capture(BusCall *call) {
         return capture;
 }
 
-int bus_call_add_detail(BusCall *call, const char *key, const char *value) {
-        const bool fits = strlen(value) <= DETAIL_LENGTH_MAX;
-        CLEANUP_FREE char *shown = NULL;
-        int r;
-
-        if (asprintf(&shown, "%.*s%s", (int) (fits ? DETAIL_LENGTH_MAX : DETAIL_LENGTH_MAX - strlen(DETAIL_CUT)),
-                     value, fits ? "" : DETAIL_CUT) < 0) {
-                shown = NULL;
-                return -ENOMEM;
-        }
-
-        r = strv_append(&call->details, key);
-        if (r < 0)
-                return r;
-
-        return strv_append(&call->details, shown);
-}
-
-static void call_log_decision(const BusCall *call, int r, const Error *error) {
-        const char *session = NULL, *capture = NULL;
-
-        if (call->target && bus_path_find_session(call->bus->manager, call->target))
-                session = call->target;
-        else
-                capture = call->target;
-
-        log_write(call->bus->config.log, r < 0 ? LOG_NOTICE : LOG_INFO,
-                  LOG_FIELDS(.message_id = r < 0 ? KTRACED_MESSAGE_DENIED : KTRACED_MESSAGE_AUTHORIZED,
-                             .session = session, .capture = capture, .action = call->action, .caller = &call->uid),
-                  "%s %s for user %u: %s", call->method->member, call->action, (unsigned) call->uid,
-                  r < 0 ? error_text(error) : "authorized");
-}
-
-/* The sender has left: there is nobody to answer, and nobody to whom what is begun would belong. */
-static bool call_is_abandoned(BusCall *call) {
-        uid_t uid;
-
-        if (bus_peers_lookup(call->bus->peers, call->sender, &uid) && uid == call->uid)
-                return false;
-
-        bus_call_free(call);
-        return true;
-}
-
-static void call_ask_polkit(BusCall *call);
-
-static void call_on_answer(int r, const Error *error, void *userdata) {
-        BusCall *call = userdata;
-
-        call_log_decision(call, r, error);
-
-        if (r < 0) {
-                bus_call_fail(call, r, error);
-                return;
-        }
-        if (call_is_abandoned(call))
-                return;
-
-        call->action = bus_access_next_action(&call->powers);
-        if (call->action)
-                call_ask_polkit(call);
-        else
-                call->method->execute(call);
-}
-
-static void call_ask_polkit(BusCall *call) {
-        const BusPolkitQuestion question = {
-                .peer = call->sender,
-                .uid = call->uid,
-                .action = call->action,
-                .details = call->details,
-                .interactive = sd_bus_message_get_allow_interactive_authorization(call->message) > 0,
-        };
-
-        bus_polkit_check(call->bus->polkit, &call->bus->manager->settings, &question, call_on_answer, call);
-}
-
-/* Owner of the called object. False: it is gone, and the call has been failed. */
-static bool call_get_owner(BusCall *call, uid_t *ret) {
-        if (strcmp(call->access->interface, KTRACED_SESSION_INTERFACE) == 0) {
-                const Session *session = bus_call_session(call);
-
-                if (session)
-                        *ret = session->owner;
-                return session;
-        }
-
-        const Capture *capture = bus_call_capture(call);
-
-        if (capture)
-                *ret = capture->metadata->owner;
-        return capture;
-}
-
-void bus_call_authorize(BusCall *call) {
-        CLEANUP(error_clear) Error error = ERROR_INIT;
-        uid_t owner;
-
-        if (call_is_abandoned(call))
-                return;
-
-        if (call->uid == 0) {
-                call->method->execute(call);
-                return;
-        }
-
-        switch (call->access->rule) {
-        case ACCESS_ACTION:
-                call->action = call->access->action;
-                break;
-
-        case ACCESS_OWNER:
-                if (!call_get_owner(call, &owner))
-                        return;
-                if (owner == call->uid) {
-                        call->method->execute(call);
-                        return;
-                }
-                call->action = call->access->action;
-                break;
-
-        case ACCESS_POWERS:
-                call->action = bus_access_next_action(&call->powers);
-                break;
-
-        case ACCESS_ROOT:
-                break;
-        }
-
-        if (call->action)
-                call_ask_polkit(call);
-        else
-                bus_call_fail(call, error_set(&error, ERROR_ACCESS_DENIED, "Only root may do this"), &error);
-}
-
-static int call_add_owner_details(BusCall *call, const char *session, uid_t owner) {
-        char text[16];
-        int r;
-
-        r = bus_call_add_detail(call, "session", session);
-        if (r < 0)
-                return r;
-
-        (void) snprintf(text, sizeof(text), "%u", (unsigned) owner);
-        return bus_call_add_detail(call, "owner", text);
-}
-
-/* When the object is gone there is nothing to tell; what follows says so. */
-static int call_add_target_details(BusCall *call) {
-        const Session *session = bus_path_find_session(call->bus->manager, call->target);
-        const Capture *capture;
-        int r;
-
-        if (session)
-                return call_add_owner_details(call, session->name, session->owner);
-
-        capture = bus_path_find_capture(call->bus->manager, call->target);
-        if (!capture)
-                return 0;
-
-        r = bus_call_add_detail(call, "capture", capture->metadata->id);
-        if (r < 0)
-                return r;
-
-        return call_add_owner_details(call, capture->metadata->session_name, capture->metadata->owner);
-}
-
 static int call_check_quota(const BusCall *call, Error *error) {
         const BusCall *other;
         unsigned n = 0;
@@ -313,9 +143,7 @@ static void call_on_uid(int r, uid_t uid, void *userdata) {
                 return;
         }
 
-        r = bus_call_add_detail(call, "method", call->method->member);
-        if (r >= 0 && call->target)
-                r = call_add_target_details(call);
+        r = bus_details_add_target(call);
         if (r < 0) {
                 bus_call_fail(call, r, NULL);
                 return;
@@ -324,7 +152,7 @@ static void call_on_uid(int r, uid_t uid, void *userdata) {
         if (call->method->prepare)
                 call->method->prepare(call);
         else
-                bus_call_authorize(call);
+                bus_authorize(call);
 }
 
 static const BusMethod *find_method(const BusMethod *methods, const char *member) {

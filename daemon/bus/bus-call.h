@@ -6,7 +6,7 @@
  *
  *   parse      the method's own function reads the arguments into the call
  *   (uid)      who sent it, asked of the bus daemon
- *   prepare    optional; asks the model what has to be authorized, then calls bus_call_authorize()
+ *   prepare    optional; asks the model what has to be authorized, then calls bus_authorize()
  *   (access)   the row in bus-access.c, and polkit
  *   execute    one call into the model; its answer becomes the reply
  *
@@ -57,8 +57,10 @@ struct BusCall {
 
         /* What has to be authorized still. */
         const char *action;
-        unsigned powers;
-        char **details; /* strv: key, value, key, value */
+        unsigned powers, power; /* those to be asked for, and that which is */
+        unsigned challenged;    /* for which somebody would have to authenticate */
+        bool quiet;             /* no dialog for now */
+        char **details;         /* strv: key, value, key, value */
 
         /* Arguments, by method; strings and descriptors live with the message. */
         const char *text;
@@ -79,13 +81,6 @@ struct BusCall {
  * Returns what a handler returns. */
 int bus_call_begin(Bus *bus, sd_bus_message *message, const char *interface, const BusMethod *methods,
                    const char *target);
-
-/* Tells polkit, and so its rules, about the call. A `value` over 1 kB is cut and ends with "...".
- * -ENOMEM. */
-int bus_call_add_detail(BusCall *call, const char *key, const char *value);
-
-/* Goes on after prepare. */
-void bus_call_authorize(BusCall *call);
 
 /* The object that was called, or NULL after the call has been failed because the object is gone. */
 Session *bus_call_session(BusCall *call);

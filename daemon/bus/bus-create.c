@@ -3,14 +3,14 @@
 #include "bus/bus-create.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "bus/bus-authorize.h"
+#include "bus/bus-details.h"
 #include "bus/bus-path.h"
 #include "bus/bus-spec.h"
 #include "core/parse.h"
 #include "core/strv.h"
-#include "kernel/probe-set.h"
 
 int bus_create_parse(BusCall *call, Error *error) {
         int r;
@@ -49,112 +49,6 @@ int bus_create_parse_try(BusCall *call, Error *error) {
         return 0;
 }
 
-/* "system:*" for whole systems, then single events. */
-static int selection_join(const EventSelection *selection, char **ret) {
-        CLEANUP(strv_freep) char **events = NULL;
-        int r;
-
-        for (char *const *system = selection->whole_systems; system && *system; system++) {
-                CLEANUP_FREE char *pattern = NULL;
-
-                if (asprintf(&pattern, "%s:*", *system) < 0) {
-                        pattern = NULL;
-                        return -ENOMEM;
-                }
-                r = strv_append(&events, pattern);
-                if (r < 0)
-                        return r;
-        }
-
-        for (size_t i = 0; i < selection->n_choices; i++) {
-                const EventChoice *choice = &selection->choices[i];
-                CLEANUP_FREE char *event = NULL;
-
-                if (strv_contains(selection->whole_systems, choice->system))
-                        continue;
-
-                if (asprintf(&event, "%s:%s", choice->system, choice->name) < 0) {
-                        event = NULL;
-                        return -ENOMEM;
-                }
-                r = strv_append(&events, event);
-                if (r < 0)
-                        return r;
-        }
-
-        return strv_join(events, ",", ret);
-}
-
-static int pids_join(const Spec *spec, char **ret) {
-        CLEANUP(strv_freep) char **pids = NULL;
-        char text[16];
-        int r;
-
-        for (size_t i = 0; i < spec->n_pids; i++) {
-                (void) snprintf(text, sizeof(text), "%d", (int) spec->pids[i]);
-                r = strv_append(&pids, text);
-                if (r < 0)
-                        return r;
-        }
-
-        return strv_join(pids, ",", ret);
-}
-
-static int add_list_detail(BusCall *call, const char *key, char *const *strings, const char *separator) {
-        CLEANUP_FREE char *text = NULL;
-        int r;
-
-        r = strv_join(strings, separator, &text);
-        if (r < 0)
-                return r;
-
-        return bus_call_add_detail(call, key, text);
-}
-
-static int add_details(BusCall *call, const ResolvedSpec *resolved) {
-        CLEANUP_FREE char *events = NULL, *pids = NULL;
-        CLEANUP(strv_freep) char **files = NULL;
-        const Spec *spec = resolved->spec;
-        const struct {
-                const char *key;
-                char *const *strings;
-                const char *separator; /* that the strings themselves do not have */
-        } lists[] = {
-                { "functions", spec->functions, "," },    { "graph_functions", spec->graph_functions, "," },
-                { "probes", spec->probes, "; " },         { "triggers", spec->triggers, "; " },
-                { "histograms", spec->histograms, "; " }, { "sql", spec->sql, "; " },
-                { "options", spec->options, "," },
-        };
-        int r;
-
-        r = selection_join(&resolved->selection, &events);
-        if (r >= 0)
-                r = pids_join(spec, &pids);
-        if (r >= 0)
-                r = probe_set_read_files(spec, &files);
-        if (r >= 0)
-                r = bus_call_add_detail(call, "session", call->text ? call->text : "");
-        if (r >= 0)
-                r = bus_call_add_detail(call, "scope", spec_scope(spec));
-        if (r >= 0)
-                r = bus_call_add_detail(call, "events", events);
-        if (r >= 0)
-                r = bus_call_add_detail(call, "pids", pids);
-        if (r >= 0)
-                r = bus_call_add_detail(call, "tracer", spec->tracer ? spec->tracer : "nop");
-        if (r >= 0)
-                r = bus_call_add_detail(call, "unit", spec->unit ? spec->unit : "");
-        if (r >= 0 && spec_is_given(spec, SPEC_USER)) {
-                char user[16];
-
-                (void) snprintf(user, sizeof(user), "%llu", (unsigned long long) spec->user);
-                r = bus_call_add_detail(call, "user", user);
-        }
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(lists); i++)
-                r = add_list_detail(call, lists[i].key, lists[i].strings, lists[i].separator);
-        return r < 0 ? r : add_list_detail(call, "probe_files", files, "; ");
-}
-
 static void on_resolved(int r, const Error *error, void *result, void *userdata) {
         BusCall *call = userdata;
         ResolvedSpec *resolved;
@@ -166,7 +60,9 @@ static void on_resolved(int r, const Error *error, void *result, void *userdata)
 
         resolved = *(ResolvedSpec **) result;
         call->powers = spec_powers(resolved->spec);
-        r = add_details(call, resolved);
+        if (resolved->selection.tells_of_memory)
+                call->powers |= POWER_KERNEL_ADDRESSES;
+        r = bus_details_add_spec(call, resolved, call->powers);
         /* What is authorized is what the session gets, whatever becomes of the profile meanwhile. */
         call->resolved = STEAL_PTR(*(ResolvedSpec **) result);
         if (r < 0) {
@@ -174,7 +70,7 @@ static void on_resolved(int r, const Error *error, void *result, void *userdata)
                 return;
         }
 
-        bus_call_authorize(call);
+        bus_authorize(call);
 }
 
 void bus_create_prepare(BusCall *call) {

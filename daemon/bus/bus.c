@@ -104,6 +104,10 @@ static int bus_set_up(Bus *bus) {
         if (r < 0)
                 return r;
 
+        r = decision_log_new(bus->config.event, bus->config.log, &bus->decisions);
+        if (r < 0)
+                return r;
+
         /* A local match, of sd-bus itself: nothing is sent. */
         r = sd_bus_match_signal_async(bus->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
                                       "org.freedesktop.DBus.Local", "Disconnected", bus_on_disconnected, NULL, bus);
@@ -151,6 +155,7 @@ void bus_free(Bus *bus) {
 
         bus_peers_free(bus->peers);
         bus_polkit_free(bus->polkit);
+        decision_log_free(bus->decisions);
         while ((call = LIST_FIRST(&bus->calls)))
                 bus_call_free(call);
 

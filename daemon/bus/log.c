@@ -14,7 +14,7 @@
 #include "ktraced/cleanup.h"
 
 /* MESSAGE, PRIORITY, SYSLOG_IDENTIFIER and those of LogFields. */
-#define LOG_FIELDS_MAX 9U
+#define LOG_FIELDS_MAX 11U
 
 static const char *const level_names[] = {
         [LOG_EMERG] = "emerg",     [LOG_ALERT] = "alert",   [LOG_CRIT] = "crit", [LOG_ERR] = "err",
@@ -127,8 +127,10 @@ static int log_to_journal(int level, const LogFields *fields, const char *messag
         if (fields) {
                 log_entry_add(&entry, "MESSAGE_ID", fields->message_id);
                 log_entry_add(&entry, "KTRACED_SESSION", fields->session);
+                log_entry_add(&entry, "KTRACED_SESSION_NAME", fields->session_name);
                 log_entry_add(&entry, "KTRACED_CAPTURE", fields->capture);
                 log_entry_add(&entry, "KTRACED_ACTION", fields->action);
+                log_entry_add(&entry, "KTRACED_OUTCOME", fields->outcome);
                 if (fields->owner)
                         log_entry_add_number(&entry, "KTRACED_OWNER", *fields->owner);
                 if (fields->caller)

@@ -32,8 +32,10 @@ typedef struct LogFields {
         const char *message_id; /* from ktraced/messages.h */
         const char *session;    /* ids */
         const char *capture;
+        const char *session_name;
         const uid_t *owner;
         const char *action;  /* polkit action that was asked for */
+        const char *outcome; /* of the decision about it */
         const uid_t *caller; /* who asked */
 } LogFields;
 

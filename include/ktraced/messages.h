@@ -3,9 +3,10 @@
 
 /*
  * MESSAGE_IDs of the daemon's journal entries (journalctl MESSAGE_ID=...), see systemd.journal-fields(7).
- * Beside them stand, where they apply: KTRACED_SESSION (id), KTRACED_OWNER (uid), KTRACED_CAPTURE (id),
- * KTRACED_ACTION (polkit action) and KTRACED_CALLER (uid of who asked). An identifier never changes its
- * meaning.
+ * Beside them stand, where they apply: KTRACED_SESSION (id), KTRACED_SESSION_NAME, KTRACED_OWNER (uid),
+ * KTRACED_CAPTURE (id), KTRACED_ACTION (polkit action), KTRACED_OUTCOME (of a decision: "granted", "owner", "root",
+ * "denied", "authentication-required", "timed-out", "cancelled", "quota-exceeded", "failed") and KTRACED_CALLER (uid
+ * of who asked). An identifier never changes its meaning.
  */
 
 #define KTRACED_MESSAGE_SESSION_STARTED "d6263e8a287945128e6b7444599378f1"
@@ -16,3 +17,5 @@
 #define KTRACED_MESSAGE_EVENTS_LOST "d078fe23b447491bad0ecbd4ec458d0f"
 #define KTRACED_MESSAGE_AUTHORIZED "2ce78121defc425cb05dadc1c41af92d"
 #define KTRACED_MESSAGE_DENIED "71d27323388847c488d798ee2fe7a157"
+/* How many more there were than may be written. */
+#define KTRACED_MESSAGE_DECISIONS_NOT_WRITTEN "172f44654873482a925ad91d9caa59cb"

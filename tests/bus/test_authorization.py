@@ -232,6 +232,56 @@ def test_each_power_is_asked_for(polkit, nobody):
     assert len(nobody.manager("ListSessions")) == 1
 
 
+def test_no_dialog_where_another_power_is_refused(polkit, nobody):
+    """All powers are heard of before anybody is asked for a password, and then once for those that take one."""
+    spec = {"events": ["sched:sched_switch"], "symbols": True, "options": ["stacktrace"]}
+    powers = ["org.ktraced1.trace-system", "org.ktraced1.trace-functions", "org.ktraced1.kernel-addresses"]
+    several = "org.ktraced1.several-powers"
+
+    def asked():
+        found = [(check.action, check.interactive) for check in polkit.checks]
+        polkit.forget()
+        return found
+
+    def refused_by(**actions):
+        polkit.actions = {f"org.ktraced1.{name.replace('_', '-')}": mode for name, mode in actions.items()}
+        with pytest.raises(BusError) as caught:
+            nobody.create("refused", spec, interactive=True)
+        return caught.value.name
+
+    assert refused_by(trace_system="challenge", kernel_addresses="no") == DENIED
+    assert asked() == [(power, False) for power in powers]
+    assert refused_by(trace_functions="challenge", kernel_addresses="challenge", several_powers="no") == DENIED
+    assert asked() == [*((power, False) for power in powers), (several, True)]
+    assert refused_by(trace_functions="challenge", kernel_addresses="challenge", several_powers="challenge") == INTERACTIVE
+    asked()
+    polkit.actions = {"org.ktraced1.kernel-addresses": "challenge"}
+    with pytest.raises(BusError):
+        nobody.create("refused", spec, interactive=True)
+    assert asked() == [*((power, False) for power in powers), ("org.ktraced1.kernel-addresses", True)]
+    polkit.actions = {"org.ktraced1.trace-system": "challenge", "org.ktraced1.trace-functions": "challenge"}
+    assert nobody.create("allowed", spec, interactive=True)
+    assert asked()[-1] == (several, True)
+    assert len(nobody.manager("ListSessions")) == 1
+
+
+FOREIGN = "filename == \"x\""
+
+
+@pytest.mark.skipif(not os.path.exists("/sys/kernel/tracing/events/syscalls/sys_enter_openat"), reason="no system calls")
+def test_conditions_that_tell_of_kernel_memory_take_a_power(polkit, nobody):
+    """The kernel would follow a pointer that a program makes up, and say whether the text is there."""
+    for filters, more in [(FOREIGN, ["org.ktraced1.kernel-addresses"]), ("filename.ustring == \"x\"", [])]:
+        polkit.forget()
+        nobody.create("", {"events": ["syscalls:sys_enter_openat"], "filters": {"syscalls:sys_enter_openat": filters}})
+        assert [check.action for check in polkit.checks] == ["org.ktraced1.trace-system", *more]
+    polkit.actions = {"org.ktraced1.kernel-addresses": "no"}
+    for key, value in [("filters", {"syscalls:sys_enter_openat": FOREIGN}), ("triggers", ["syscalls:sys_enter_openat traceoff if " + FOREIGN])]:
+        with pytest.raises(BusError) as caught:
+            nobody.create("", {"events": ["syscalls:sys_enter_openat"], key: value})
+        assert caught.value.name in (DENIED, "org.ktraced1.Error.NotSupportedByKernel")
+
+
 def test_no_answer_is_remembered(polkit, nobody):
     nobody.create("first", {"events": ["sched:sched_switch"]})
     polkit.mode = "no"

@@ -186,9 +186,9 @@ class NotifySocket:
 class Daemon:
     """ktraced from the build directory, on a private bus, with a store of its own. Ends with stop().
 
-    `settings` is a dict that becomes the settings file. Everything it writes to stderr is in `log`."""
+    `settings` is a dict that becomes the settings file; `command` is what executes the daemon. Everything it writes to stderr is in `log`."""
 
-    def __init__(self, bus, folder, settings=None, arguments=(), environment=None, wait=True):
+    def __init__(self, bus, folder, settings=None, arguments=(), environment=None, wait=True, command=()):
         self.bus = bus
         self.folder = folder
         self.store = folder / "captures"
@@ -201,7 +201,7 @@ class Daemon:
         self.notify = NotifySocket(folder / f"notify-{number}")
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [KTRACED, *self.arguments(), *arguments],
+                [*command, KTRACED, *self.arguments(), *arguments],
                 env=bus.environment(NOTIFY_SOCKET=str(self.notify.path), **SANITIZERS, **(environment or {})),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -163,10 +163,10 @@ class SystemBus:
 
 
 class RealPolkit:
-    """Debian's polkitd on a private bus, with the actions that the project ships and the rules of the test,
-    bind-mounted in a mount namespace of its own. Ends with close()."""
+    """Debian's polkitd on a private bus, with the actions that the project ships, the rules of the test and the groups
+    (name -> member) that these speak of, bind-mounted in a mount namespace of its own. Ends with close()."""
 
-    def __init__(self, bus, folder, rule=None):
+    def __init__(self, bus, folder, rule=None, groups=None):
         self.bus = bus
         actions = folder / "actions"
         rules = folder / "rules.d"
@@ -177,9 +177,13 @@ class RealPolkit:
             (rules / "10-test.rules").write_text(rule)
         for path in [folder, actions, rules]:
             path.chmod(0o755)
+        group_file = folder / "group"
+        lines = [f"{name}:x:{60700 + n}:{member}\n" for n, (name, member) in enumerate((groups or {}).items())]
+        group_file.write_text(pathlib.Path("/etc/group").read_text() + "".join(lines))
         script = (
             f"mount --bind {actions} /usr/share/polkit-1/actions && "
             f"mount --bind {rules} /etc/polkit-1/rules.d && "
+            f"mount --bind {group_file} /etc/group && "
             "exec /usr/lib/polkit-1/polkitd --no-debug"
         )
         self.log = open(folder / "polkitd.log", "wb")
