@@ -152,24 +152,39 @@ def load():
         process.wait()
 
 
-def test_snapshots_under_full_load(root, load, folder):
-    """Recording goes on: a snapshot has every mark between its oldest and its newest page, and so has the next."""
+def snapshots_of_marks(root, folder):
+    """Four snapshots while marks are written: the last mark before each, the marks in it, and how much it lost."""
     session = ring(root, size=f"{CPUS * 2}M")
     marks = Marks(root.describe(session)["instance"])
     marks.start()
     try:
         time.sleep(1)
-        before, capture = marks.last, snapshot(root, session)
-        found = [(before, capture)]
+        taken = [(marks.last, snapshot(root, session))]
         for _ in range(3):
             time.sleep(0.05)
-            found.append((marks.last, snapshot(root, session)))
+            taken.append((marks.last, snapshot(root, session)))
     finally:
         marks.end()
-    for number, (before, capture) in enumerate(found):
-        seen = marks_in(saved(root, capture, folder / str(number)))
-        assert seen == list(range(seen[0], seen[-1] + 1)), "there is a gap, or a mark is there twice"
-        assert seen[-1] >= before
+    root.session(session, "Remove")
+    return [
+        (before, marks_in(saved(root, capture, folder / capture.rpartition("/")[2])), root.describe(capture)["lost"])
+        for before, capture in taken
+    ]
+
+
+def test_snapshots_under_full_load(root, load, folder):
+    """Recording goes on: a snapshot has every mark between its oldest and its newest page, and so has the next. Where
+    the rest of the machine keeps the daemon from the CPU for so long that the load goes round the ring, the snapshot
+    says that it lost events; then it is tried again."""
+    for _ in range(4):
+        found = snapshots_of_marks(root, folder)
+        for before, seen, lost in found:
+            assert lost or seen == list(range(seen[0], seen[-1] + 1)), "there is a gap, or a mark is there twice"
+            assert seen == sorted(set(seen))
+            assert seen[-1] >= before
+        if not any(lost for _, _, lost in found):
+            return
+    pytest.fail("none of four times did the snapshots have every mark")
 
 
 def test_the_oldest_is_overwritten(root, writer, folder):
