@@ -110,14 +110,21 @@ run_meson_suite() {
         echo "$status" >"$results/$tier-c.status"
 }
 
-# Python tests of one folder, if it has any: run_pytest TIER [SECONDS]
+# Python tests of one folder, if it has any: run_pytest TIER [SECONDS]. In the background the shell would have them, and
+# what they start, ignore SIGINT.
 run_pytest() {
         local tier=$1 seconds=${2:-900}
         compgen -G "tests/$tier/test_*.py" >/dev/null || return 0
         local status=0
-        KTRACED_BUILD_DIR="$source_dir/build-test" timeout --signal=INT --kill-after=30 "$seconds" \
+        KTRACED_BUILD_DIR="$source_dir/build-test" env --default-signal=INT,QUIT timeout --signal=INT --kill-after=30 "$seconds" \
                 "$python" -m pytest -q -ra -p no:cacheprovider --junitxml="$results/$tier-py.xml" "tests/$tier" || status=$?
         echo "$status" >"$results/$tier-py.status"
+}
+
+# run_tests TIER: those in C and those in Python.
+run_tests() {
+        run_meson_suite "$1" build-test "$1"
+        run_pytest "$1"
 }
 
 run_lint() {
@@ -135,8 +142,24 @@ run_tsan() {
         fi
 }
 
+# fuzz NAME: one target, for some seconds, from its corpus.
+fuzz() {
+        local name=$1 target=build-fuzz/tests/fuzz/$1 seeds=$temp/$1 corpus
+        mkdir -p "$seeds"
+        corpus=("$seeds")
+        [ ! -d "tests/fuzz/corpus/${name#fuzz-}" ] || corpus+=("tests/fuzz/corpus/${name#fuzz-}")
+        if "$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+                -artifact_prefix="$results/" "${corpus[@]}" >"$results/$name.log" 2>&1; then
+                result fuzz "$name" pass
+                echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$results/$name.log") runs"
+        else
+                tail -40 "$results/$name.log"
+                result fuzz "$name" fail
+        fi
+}
+
 run_fuzz() {
-        local names target name seeds
+        local names name
         mapfile -t names < <(cd tests/fuzz && printf '%s\n' fuzz-*.c | sed 's/\.c$//')
         if ! configure build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false ||
                 ! ninja -C build-fuzz --quiet "${names[@]/#/tests/fuzz/}"; then
@@ -144,20 +167,11 @@ run_fuzz() {
                 return 0
         fi
         for name in "${names[@]}"; do
-                target=build-fuzz/tests/fuzz/$name
-                seeds=$temp/$name
-                mkdir -p "$seeds"
-                local corpus=("$seeds")
-                [ ! -d "tests/fuzz/corpus/${name#fuzz-}" ] || corpus+=("tests/fuzz/corpus/${name#fuzz-}")
-                if "$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-                        -artifact_prefix="$results/" "${corpus[@]}" >"$results/$name.log" 2>&1; then
-                        result fuzz "$name" pass
-                        echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$results/$name.log") runs"
-                else
-                        tail -40 "$results/$name.log"
-                        result fuzz "$name" fail
-                fi
+                [ "$(jobs -rp | wc -l)" -lt "$(nproc)" ] || wait -n
+                fuzz "$name" &
         done
+        wait
+        [ "$(grep -c . "$results/fuzz.tap")" -eq "${#names[@]}" ] || result fuzz "every target ran" fail
 }
 
 instances() {
@@ -168,16 +182,31 @@ processes() {
         pgrep -f -- "$source_dir/build-(test|tsan|fuzz)/" || true
 }
 
+# As systemd does. With fewer numbers a daemon that has to wait for a CPU cannot tell, in scope "self", whether the
+# number of a task has gone to another, and ends the session. Here, since tests/conftest.py would set it back when the
+# first of two tiers ends.
+pid_max_before=
+raise_pid_max() {
+        local pid_max
+        pid_max=$(cat /proc/sys/kernel/pid_max)
+        if [ "$pid_max" -lt 4194304 ] && echo 4194304 2>/dev/null >/proc/sys/kernel/pid_max; then
+                pid_max_before=$pid_max
+        fi
+}
+
 results=$source_dir/build-test/results
 temp=
+beside=
 cleanup() {
         [ -z "$temp" ] || rm -rf "$temp"
+        [ -z "$pid_max_before" ] || echo "$pid_max_before" >/proc/sys/kernel/pid_max
 }
 trap cleanup EXIT
 temp=$(mktemp -d)
 
 install_packages
 mount_tracefs
+raise_pid_max
 section "building build-test"
 configure build-test gcc -Db_sanitize=address,undefined -Db_lundef=false
 ninja -C build-test --quiet
@@ -190,10 +219,25 @@ for tier in "${tiers[@]}"; do
         case $tier in
         lint | tsan | fuzz) "run_$tier" ;;
         vm) run_pytest vm 3600 ;;
-        *)
-                run_meson_suite "$tier" build-test "$tier"
-                run_pytest "$tier"
+        bus)
+                # Both wait more than they work, each on buses of its own: so the client's tests run beside these.
+                case " ${tiers[*]} " in
+                *" bus "*"client "*)
+                        run_tests client >"$temp/client.log" 2>&1 &
+                        beside=$!
+                        ;;
+                esac
+                run_tests bus
                 ;;
+        client)
+                if [ -n "$beside" ]; then
+                        wait "$beside" || true
+                        cat "$temp/client.log"
+                else
+                        run_tests client
+                fi
+                ;;
+        *) run_tests "$tier" ;;
         esac
 done
 
