@@ -33,8 +33,8 @@ static const struct {
         { "duration", UNIT_SPAN },     { "segment_age", UNIT_SPAN }, { "created", UNIT_TIME },
         { "started", UNIT_TIME },      { "stopped", UNIT_TIME },     { "start_realtime", UNIT_TIME },
         { "end_realtime", UNIT_TIME }, { "owner", UNIT_USER },       { "state", UNIT_STATE },
-        { "ring_size", UNIT_SIZE },    { "capacity", UNIT_SIZE },    { "fill", UNIT_SIZE },
-        { "held", UNIT_ROUGH_SPAN },   { "window", UNIT_SPAN },
+        { "ring_size", UNIT_SIZE },    { "capacity", UNIT_SIZE },    { "most", UNIT_SIZE },
+        { "fill", UNIT_SIZE },         { "held", UNIT_ROUGH_SPAN },  { "window", UNIT_SPAN },
 };
 
 static Unit unit_of(const char *key) {

@@ -75,6 +75,7 @@ static const char help_text[] =
         "     --user=USER                  Only the processes of this user\n"
         "     --probe=DEFINITION           An event of one's own, such as uprobe:libc.so.6:malloc size=%di\n"
         "     --ring-size=SIZE             Keep it in the kernel's buffer, all CPUs together, for snapshots\n"
+        "     --window=SPAN                The same, as large as needed to reach back so far\n"
         "     --segment-age=SPAN           Begin a new segment after this time\n"
         "     --segments=N                 Keep only the newest N segments\n"
         "     --scope=self|system          Only own processes, without authorization; or all\n"

@@ -177,9 +177,11 @@ static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
         if (r >= 0)
                 r = append_number(m, "buffer_size", args->buffer_size);
         if (r >= 0)
-                r = append_string(m, "mode", args->ring_size > 0 ? "ring" : NULL);
+                r = append_string(m, "mode", args->ring_size > 0 || args->window > 0 ? "ring" : NULL);
         if (r >= 0)
                 r = append_number(m, "ring_size", args->ring_size);
+        if (r >= 0)
+                r = append_number(m, "window", args->window);
         if (r >= 0)
                 r = append_number(m, "segment_size", args->segment_size);
         if (r >= 0)

@@ -326,6 +326,8 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return take_probe(args, argument);
         case OPTION_RING_SIZE:
                 return take_size("--ring-size", argument, &args->ring_size);
+        case OPTION_WINDOW:
+                return take_span("--window", argument, &args->window);
         case OPTION_SCOPE:
                 if (!spec_scope_is_valid(argument))
                         return wrong("--scope", argument, "self or system");

@@ -36,6 +36,7 @@ typedef struct SpecArgs {
         char **options;
         uint64_t buffer_size, segment_size; /* bytes */
         uint64_t ring_size;                 /* bytes */
+        uint64_t window;                    /* usec */
         uint64_t segment_age, duration;     /* usec */
         uint64_t segments;
         bool symbols;
@@ -65,6 +66,7 @@ enum {
         OPTION_MAX_GRAPH_DEPTH,
         OPTION_USER_STACK,
         OPTION_RING_SIZE,
+        OPTION_WINDOW,
         OPTION_PROBE,
         OPTION_UNIT,
         OPTION_HIST,
@@ -104,6 +106,7 @@ enum {
         { "user-stack", no_argument, NULL, OPTION_USER_STACK }, \
         { "symbols", no_argument, NULL, OPTION_SYMBOLS }, \
         { "ring-size", required_argument, NULL, OPTION_RING_SIZE }, \
+                { "window", required_argument, NULL, OPTION_WINDOW }, \
         { "trigger", required_argument, NULL, 'R' }, \
         { "hist", required_argument, NULL, OPTION_HIST }, \
         { "sql", required_argument, NULL, OPTION_SQL }, \

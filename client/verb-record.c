@@ -456,8 +456,9 @@ static ParseResult check(Recording *recording) {
                         "With --host neither a program nor --output is possible: the other host has neither.");
                 return PARSE_WRONG;
         }
-        if (recording->spec.ring_size > 0) {
-                (void) verb_usage("--ring-size is for 'session start'; 'session snapshot' then makes a capture.");
+        if (recording->spec.ring_size > 0 || recording->spec.window > 0) {
+                (void) verb_usage("%s is for 'session start'; 'session snapshot' then makes a capture.",
+                                  recording->spec.window > 0 ? "--window" : "--ring-size");
                 return PARSE_WRONG;
         }
         if (recording->program_argv && !names_anything(&recording->spec)) {

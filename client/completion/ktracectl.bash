@@ -62,7 +62,7 @@ _ktracectl() {
         local globals='-h --help --version -q --quiet --json -j --no-pager --no-legend --no-ask-password -H --host
                 --embedded'
         local spec='-e --event -f --filter -v --exclude --profile -P --pid -c --children -M --cpus -C --clock -O
-                --option -b --buffer-size --duration -R --trigger --hist --sql --unit --user --probe --ring-size --segment-size --segment-age --segments
+                --option -b --buffer-size --duration -R --trigger --hist --sql --unit --user --probe --ring-size --window --segment-size --segment-age --segments
                 --scope --symbols -p --tracer -l --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth
                 --all-functions --func-stack -T --stacktrace --user-stack'
         local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary
@@ -152,7 +152,7 @@ _ktracectl() {
                 fi
                 return
                 ;;
-        -f | --filter | -M | --cpu | --cpus | -b | --buffer-size | --duration | --segment* | --comm | -S | --since | \
+        -f | --filter | -M | --cpu | --cpus | -b | --buffer-size | --duration | --ring-size | --window | --segment* | --comm | -S | --since | \
                 -U | --until | --first | --last | --top | --name)
                 return
                 ;;

@@ -7,6 +7,7 @@
 
 #include "capture/pump-private.h"
 #include "capture/segment-format.h"
+#include "ktraced/clock.h"
 
 #define NSEC_PER_USEC 1000U
 
@@ -64,42 +65,85 @@ void pump_lose_window(Pump *pump) {
                 pump->begins[i] = pump->previous_stats[i].now;
 }
 
+/* Adds one CPU's buffer to it. */
+static int measure_cpu(Pump *pump, size_t cpu_index, RingMeasure *measure) {
+        const BufferStats *now = &pump->stats[cpu_index];
+        uint64_t buffer = instance_buffer_size(pump->instance), reach, held;
+        CpuWindow window;
+        int r = get_window(pump, cpu_index, &window);
+
+        if (r < 0)
+                return r;
+        held = now->now == 0 ? RING_UNKNOWN : now->now - window.begin;
+        reach = ring_cpu_reach(now, &pump->previous_stats[cpu_index], &pump->sized_stats[cpu_index], buffer);
+        measure->fill += window.bytes;
+        if (held < measure->held)
+                measure->held = held;
+        if (reach < measure->reach)
+                measure->reach = reach;
+        return 0;
+}
+
 static int measure(Pump *pump, RingMeasure *ret) {
-        uint64_t buffer = instance_buffer_size(pump->instance);
-        RingMeasure measure = { .capacity = buffer * pump->n_cpus, .reach = RING_UNKNOWN };
+        RingMeasure measure = {
+                .capacity = instance_buffer_size(pump->instance) * pump->n_cpus,
+                .held = RING_UNKNOWN,
+                .reach = RING_UNKNOWN,
+        };
+        uint64_t most = 0;
         int r = pump_read_stats(pump);
 
         for (size_t i = 0; r >= 0 && i < pump->n_cpus; i++) {
-                const BufferStats *now = &pump->stats[i];
-                uint64_t written = ring_cpu_written(now, &pump->measured_stats[i]);
-                uint64_t reach = ring_cpu_reach(now, &pump->previous_stats[i], buffer), held;
-                CpuWindow window;
+                uint64_t written = ring_cpu_written(&pump->stats[i], &pump->measured_stats[i]);
 
-                r = get_window(pump, i, &window);
-                if (r < 0)
-                        break;
-                held = now->now == 0 ? RING_UNKNOWN : now->now - window.begin;
-                measure.fill += window.bytes;
-                if (i == 0 || held < measure.held)
-                        measure.held = held;
-                if (reach < measure.reach)
-                        measure.reach = reach;
-                if (written > measure.written)
-                        measure.written = written;
+                if (written > most)
+                        most = written;
+                r = measure_cpu(pump, i, &measure);
         }
         if (r < 0)
                 return r;
         /* The page that is being read and the one that is being written are there beside the buffer's. */
         if (measure.fill > measure.capacity)
                 measure.fill = measure.capacity;
+        measure.written = pump->written += most;
         memcpy(pump->measured_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
         *ret = measure;
         return 0;
 }
 
-void pump_take_measure(Pump *pump, PumpReport *report) {
-        int r = pump->ring && pump->tracing ? measure(pump, &report->measure) : -EINVAL;
+static int check_ring(const Pump *pump, Error *error) {
+        return pump->ring && pump->tracing ? 0
+                                           : error_set(error, ERROR_WRONG_STATE, "%s is no ring that records",
+                                                       instance_name(pump->instance));
+}
 
-        report->r = r < 0 ? error_set_errno(&report->error, r, "Failed to measure the ring") : 0;
+void pump_take_measure(Pump *pump, PumpReport *report) {
+        int r = check_ring(pump, &report->error);
+
+        if (r >= 0) {
+                r = measure(pump, &report->measure);
+                if (r < 0)
+                        (void) error_set_errno(&report->error, r, "Failed to measure the ring");
+        }
+        report->r = r < 0 ? r : 0;
+        pump_post(pump, report);
+}
+
+void pump_resize_ring(Pump *pump, uint64_t size, PumpReport *report) {
+        uint64_t begin = clock_usec(CLOCK_MONOTONIC);
+        int r = check_ring(pump, &report->error);
+
+        if (r >= 0)
+                r = instance_resize(pump->instance, size, &report->error);
+        report->took = clock_usec(CLOCK_MONOTONIC) - begin;
+        if (r >= 0) {
+                r = pump_read_stats(pump);
+                memcpy(pump->sized_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
+                if (r >= 0)
+                        r = measure(pump, &report->measure);
+                if (r < 0)
+                        (void) error_set_errno(&report->error, r, "Failed to measure the ring");
+        }
+        report->r = r < 0 ? r : 0;
         pump_post(pump, report);
 }

@@ -25,6 +25,7 @@ typedef enum PumpCommandType {
         PUMP_COMMAND_ROTATE,
         PUMP_COMMAND_CLEAR,
         PUMP_COMMAND_MEASURE,
+        PUMP_COMMAND_RESIZE,
         PUMP_COMMAND_REMOVE,
         PUMP_COMMAND_STREAM,
         PUMP_COMMAND_STOP,
@@ -37,6 +38,7 @@ typedef struct PumpCommand {
         Sink *sink;
         char *reason;
         int fd;             /* of PUMP_COMMAND_STREAM; else -1 */
+        uint64_t size;      /* of PUMP_COMMAND_RESIZE */
         PumpReport *report; /* made beforehand, so that the answer cannot fail for want of memory */
 } PumpCommand;
 
@@ -100,6 +102,8 @@ struct Pump {
         ClosingSegment *previous;    /* closed: of the last snapshot, which the next one takes pages from; or NULL */
         BufferStats *previous_stats; /* of each CPU, when that one had drained the buffers */
         BufferStats *measured_stats; /* of each CPU, when the ring was measured last */
+        BufferStats *sized_stats;    /* of each CPU, when its buffer got its size */
+        uint64_t written;            /* as RingMeasure has it */
         uint64_t *begins;            /* of each CPU: since when that snapshot is complete, usec of the trace clock */
         bool tracing;                /* we switched it on */
         bool tracing_lost;
@@ -188,6 +192,7 @@ uint64_t pump_pages_to_carry(const Pump *pump, size_t cpu_index);
 
 /* pump-measure.c */
 void pump_take_measure(Pump *pump, PumpReport *report);
+void pump_resize_ring(Pump *pump, uint64_t size, PumpReport *report);
 /* Remembers since when the snapshot that is about to be drained is complete, by the statistics that were read last.
  */
 void pump_keep_window(Pump *pump);

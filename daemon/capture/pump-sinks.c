@@ -440,6 +440,9 @@ void pump_handle_command(Pump *pump, PumpCommand *command) {
         case PUMP_COMMAND_MEASURE:
                 pump_take_measure(pump, STEAL_PTR(command->report));
                 return;
+        case PUMP_COMMAND_RESIZE:
+                pump_resize_ring(pump, command->size, STEAL_PTR(command->report));
+                return;
         case PUMP_COMMAND_REMOVE:
                 if (sink && sink->active) {
                         pump_flush(pump);

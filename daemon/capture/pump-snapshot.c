@@ -14,7 +14,8 @@ static int allocate(Pump *pump) {
         pump->previous_stats = calloc(pump->n_cpus, sizeof(pump->previous_stats[0]));
         pump->measured_stats = calloc(pump->n_cpus, sizeof(pump->measured_stats[0]));
         pump->begins = calloc(pump->n_cpus, sizeof(pump->begins[0]));
-        return pump->previous_stats && pump->measured_stats && pump->begins ? 0 : -ENOMEM;
+        pump->sized_stats = calloc(pump->n_cpus, sizeof(pump->sized_stats[0]));
+        return pump->previous_stats && pump->measured_stats && pump->sized_stats && pump->begins ? 0 : -ENOMEM;
 }
 
 /* Nothing has been recorded: everything from here on will be held. */
@@ -25,6 +26,7 @@ static int begin_window(Pump *pump) {
                 return r;
         memcpy(pump->previous_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
         memcpy(pump->measured_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
+        memcpy(pump->sized_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
         pump_lose_window(pump);
         return 0;
 }

@@ -59,7 +59,7 @@ static int command_new(PumpCommandType type, uint64_t sink_id, const char *reaso
         static const PumpReportType reports[] = {
                 [PUMP_COMMAND_ADD] = PUMP_SINK_CLOSED,  [PUMP_COMMAND_SNAPSHOT] = PUMP_SINK_CLOSED,
                 [PUMP_COMMAND_ROTATE] = PUMP_ROTATED,   [PUMP_COMMAND_CLEAR] = PUMP_CLEARED,
-                [PUMP_COMMAND_MEASURE] = PUMP_MEASURED,
+                [PUMP_COMMAND_MEASURE] = PUMP_MEASURED, [PUMP_COMMAND_RESIZE] = PUMP_RESIZED,
         };
         CLEANUP(pump_command_freep) PumpCommand *command = NULL;
 
@@ -70,7 +70,7 @@ static int command_new(PumpCommandType type, uint64_t sink_id, const char *reaso
         command->type = type;
         command->fd = -1;
         command->sink_id = sink_id;
-        if (type <= PUMP_COMMAND_MEASURE) {
+        if (type <= PUMP_COMMAND_RESIZE) {
                 command->report = pump_report_new(reports[type], sink_id);
                 if (!command->report)
                         return -ENOMEM;
@@ -120,8 +120,20 @@ int pump_snapshot(Pump *pump, uint64_t sink_id, const char *reason, Sink *sink) 
         return 0;
 }
 
-int pump_measure(Pump *pump) {
-        return post_command(pump, PUMP_COMMAND_MEASURE, 0, NULL);
+int pump_measure(Pump *pump, uint64_t tag) {
+        return post_command(pump, PUMP_COMMAND_MEASURE, tag, NULL);
+}
+
+int pump_resize(Pump *pump, uint64_t size) {
+        PumpCommand *command;
+        int r;
+
+        r = command_new(PUMP_COMMAND_RESIZE, 0, NULL, &command);
+        if (r < 0)
+                return r;
+        command->size = size;
+        mailbox_post(pump->commands, &command->item);
+        return 0;
 }
 
 int pump_add_stream_fd(Pump *pump, uint64_t sink_id, int fd) {
@@ -174,6 +186,7 @@ static void pump_release(Pump *pump) {
         closing_segment_free(pump->previous);
         free(pump->previous_stats);
         free(pump->measured_stats);
+        free(pump->sized_stats);
         free(pump->begins);
         error_clear(&pump->setup_error);
         trace_formats_free(pump->formats);

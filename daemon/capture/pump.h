@@ -39,6 +39,7 @@ typedef enum PumpReportType {
         PUMP_ROTATED,        /* answers pump_rotate(); `r`, `error` */
         PUMP_CLEARED,        /* answers pump_clear(); `r`, `error` */
         PUMP_MEASURED,       /* answers pump_measure(): `measure`; or `r`, `error` */
+        PUMP_RESIZED,        /* answers pump_resize(): `took`, `measure`; or `r`, `error` */
         PUMP_SINK_CLOSED,    /* `metadata` (final), `r` and `error` when it failed */
         PUMP_TRACING_LOST,   /* another tool switched the instance off or removed it */
         PUMP_FINISHED,
@@ -57,6 +58,7 @@ typedef struct PumpReport {
         SegmentInfo segment;
         CaptureMetadata *metadata;
         RingMeasure measure;
+        uint64_t took; /* usec */
 } PumpReport;
 
 typedef struct PumpConfig {
@@ -84,8 +86,10 @@ int pump_add_sink(Pump *pump, uint64_t sink_id, Sink *sink); /* takes the sink o
 /* With `ring` only: the same reports as for a sink that was added; it ends by itself. `reason` goes into the
  * metadata. */
 int pump_snapshot(Pump *pump, uint64_t sink_id, const char *reason, Sink *sink);
-/* With `ring` only. It waits for a snapshot that is being taken. */
-int pump_measure(Pump *pump);
+/* With `ring` only. They wait for a snapshot that is being taken. `tag` comes back as the report's sink_id. */
+int pump_measure(Pump *pump, uint64_t tag);
+/* Bytes for each CPU; see instance_resize(). */
+int pump_resize(Pump *pump, uint64_t size);
 /* Begins to stream what the sink gets to a pipe (see stream.h), until the reader closes its end or the sink ends; the
  * reader sees the end at once when it cannot begin. `fd`: the writing end, not blocking; taken over on success. Not
  * with `ring`. */

@@ -2,20 +2,28 @@
 
 #include "core/ring-measure.h"
 
+#include <stdbool.h>
+
 /* No rate is made of less, usec. */
 #define SPAN_MIN UINT64_C(1000000)
 
-uint64_t ring_cpu_reach(const BufferStats *now, const BufferStats *drained, uint64_t capacity) {
-        uint64_t since = drained->now;
+static bool lost_since(const BufferStats *now, const BufferStats *then) {
+        return buffer_stats_lost(now) != buffer_stats_lost(then);
+}
+
+uint64_t ring_cpu_reach(const BufferStats *now, const BufferStats *drained, const BufferStats *sized,
+                        uint64_t capacity) {
+        uint64_t begin = lost_since(now, drained) ? now->oldest : drained->now;
+        uint64_t span = now->now > begin ? now->now - begin : 0;
 
         if (now->now == 0 || now->bytes == 0)
                 return RING_UNKNOWN;
         /* It is full: what it holds is what it can. */
-        if (buffer_stats_lost(now) != buffer_stats_lost(drained))
-                return now->now > now->oldest ? now->now - now->oldest : 0;
-        if (now->now < since || now->now - since < SPAN_MIN)
+        if (lost_since(now, drained) && lost_since(now, sized))
+                return span;
+        if (span < SPAN_MIN)
                 return RING_UNKNOWN;
-        return (uint64_t) ((double) (now->now - since) * (double) capacity / (double) now->bytes);
+        return (uint64_t) ((double) span * (double) capacity / (double) now->bytes);
 }
 
 uint64_t ring_cpu_written(const BufferStats *now, const BufferStats *before) {

@@ -18,12 +18,13 @@ typedef struct RingMeasure {
         uint64_t held;     /* usec that it would reach back on each CPU; RING_UNKNOWN: the clock counts no time */
         uint64_t reach; /* usec that the full ring would, at the rate since it was drained; RING_UNKNOWN: no rate yet
                          */
-        uint64_t written; /* bytes since the measure before, on the CPU that wrote most */
+        uint64_t written; /* bytes since the start: of each time between two measures, on the CPU that wrote most */
 } RingMeasure;
 
 /* How far back a buffer of `capacity` bytes reaches once it is full, usec; RING_UNKNOWN while too little is known.
- * `drained`: the numbers from when it was empty last. */
-uint64_t ring_cpu_reach(const BufferStats *now, const BufferStats *drained, uint64_t capacity);
+ * `drained`, `sized`: the numbers from when it was empty last, and from when it got its size. */
+uint64_t ring_cpu_reach(const BufferStats *now, const BufferStats *drained, const BufferStats *sized,
+                        uint64_t capacity);
 
 /* Bytes that were recorded between two readings of the same buffer. */
 uint64_t ring_cpu_written(const BufferStats *now, const BufferStats *before);

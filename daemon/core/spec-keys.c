@@ -11,6 +11,7 @@
 #include "core/function-pattern.h"
 #include "core/parse.h"
 #include "core/probe.h"
+#include "core/ring-window.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
 #include "core/sql-query.h"
@@ -284,6 +285,12 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                              .offset = offsetof(Spec, ring_size),
                              .min = SPEC_BUFFER_SIZE_MIN,
                              .max = SPEC_BUFFER_SIZE_MAX },
+        [SPEC_WINDOW] = { .name = "window",
+                          .type = SPEC_TYPE_SPAN,
+                          .set = spec_set_number,
+                          .offset = offsetof(Spec, window),
+                          .min = RING_WINDOW_MIN,
+                          .max = RING_WINDOW_MAX },
         [SPEC_TRACER] = { .name = "tracer",
                           .type = SPEC_TYPE_STRING,
                           .set = spec_set_string,

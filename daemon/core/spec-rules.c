@@ -53,6 +53,11 @@ static int check_mode(const Spec *spec, Error *error) {
 
         if (!spec_is_ring(spec) && spec_is_given(spec, SPEC_RING_SIZE))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "ring_size: only with mode \"ring\"");
+        if (!spec_is_ring(spec) && spec_is_given(spec, SPEC_WINDOW))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "window: only with mode \"ring\"");
+        if (spec_is_given(spec, SPEC_WINDOW) && spec_is_given(spec, SPEC_BUFFER_SIZE))
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "window: not with buffer_size, which follows from it; ring_size is the most");
         if (spec_is_given(spec, SPEC_RING_SIZE) && spec_is_given(spec, SPEC_BUFFER_SIZE))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "ring_size: not with buffer_size");
         for (size_t i = 0; spec_is_ring(spec) && i < ELEMENTSOF(of_streams); i++)

@@ -71,6 +71,8 @@
  *   mode           s          string             "stream" (default): into segments, continuously; "ring": into the
  *                                                kernel's buffer, the oldest overwritten, until a snapshot
  *   ring_size      t or s     number or string   with mode ring: bytes on all CPUs together
+ *   window         t or s     number or string   with mode ring: microseconds, or a span, that the ring is to reach
+ *                                                back; its size follows, and ring_size is the most
  *   tracer         s          string             a name in available_tracers; nop when it is not given
  *   functions      as         array of strings   which functions the tracer records; see function-pattern.h
  *   functions_notrace  as     array of strings   which it leaves out
@@ -108,6 +110,7 @@ typedef enum SpecKey {
         SPEC_SYMBOLS,
         SPEC_MODE,
         SPEC_RING_SIZE,
+        SPEC_WINDOW,
         SPEC_TRACER,
         SPEC_FUNCTIONS,
         SPEC_FUNCTIONS_NOTRACE,
@@ -188,7 +191,8 @@ typedef struct Spec {
         uint64_t duration;    /* 0: unlimited */
         bool symbols;
         char *mode;         /* NULL: stream */
-        uint64_t ring_size; /* 0: buffer_size counts */
+        uint64_t ring_size; /* 0: buffer_size counts, or with `window`, the daemon's default */
+        uint64_t window;    /* 0: the size is fixed */
         char *tracer;       /* NULL: none */
         char **functions, **functions_notrace;
         char **graph_functions, **graph_notrace;

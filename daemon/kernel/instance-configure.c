@@ -39,12 +39,10 @@ static int configure_clock(Instance *instance, const Spec *spec, Error *error) {
         return 0;
 }
 
-static int configure_buffer(Instance *instance, const Spec *spec, Error *error) {
-        uint64_t kilobytes = spec->buffer_size / 1024 + (spec->buffer_size % 1024 != 0);
+int instance_resize(Instance *instance, uint64_t size, Error *error) {
+        uint64_t kilobytes = size / 1024 + (size % 1024 != 0);
         int r;
 
-        if (spec->buffer_size == 0)
-                return 0;
         if (tracefs_instance_set_buffer_size(instance->tracefs, kilobytes, -1) < 0) {
                 r = -errno;
                 if (r == -ENOMEM)
@@ -58,6 +56,10 @@ static int configure_buffer(Instance *instance, const Spec *spec, Error *error) 
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read the buffer size of %s", instance->name);
         return 0;
+}
+
+static int configure_buffer(Instance *instance, const Spec *spec, Error *error) {
+        return spec->buffer_size == 0 ? 0 : instance_resize(instance, spec->buffer_size, error);
 }
 
 /* Through the instance's own options directory: trace_options would also take the options that an instance

@@ -85,7 +85,7 @@ int instance_read_buffer_size(Instance *instance) {
         kilobytes = tracefs_instance_get_buffer_size(instance->tracefs, (int) instance->cpus.cpus[0]);
         if (kilobytes <= 0)
                 return errno ? -errno : -EIO;
-        instance->buffer_size = (uint64_t) kilobytes << 10;
+        __atomic_store_n(&instance->buffer_size, (uint64_t) kilobytes << 10, __ATOMIC_RELAXED);
         return 0;
 }
 
@@ -283,7 +283,7 @@ const CpuList *instance_cpus(const Instance *instance) {
 }
 
 uint64_t instance_buffer_size(const Instance *instance) {
-        return instance->buffer_size;
+        return __atomic_load_n(&instance->buffer_size, __ATOMIC_RELAXED);
 }
 
 uint32_t instance_page_size(const Instance *instance) {

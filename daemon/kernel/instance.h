@@ -78,7 +78,10 @@ const char *instance_name(const Instance *instance); /* with the prefix */
 const char *instance_clock(const Instance *instance);
 /* The possible CPUs that have a buffer: 0 .. n-1 where the kernel has no holes. */
 const CpuList *instance_cpus(const Instance *instance);
-/* Bytes for each CPU that the kernel really gave. */
+/* Bytes for each CPU. While tracing is on, the kernel keeps what the buffers hold, the oldest excepted when they
+ * shrink, counts that as overwritten, and records nothing for the time that it takes, some 10 ms and more. */
+int instance_resize(Instance *instance, uint64_t size, Error *error);
+/* Bytes for each CPU that the kernel really gave. Callable from any thread. */
 uint64_t instance_buffer_size(const Instance *instance);
 uint32_t instance_page_size(const Instance *instance);
 

@@ -11,6 +11,7 @@
 #include "core/strv.h"
 #include "kernel/probe-set.h"
 #include "model/manager.h"
+#include "model/ring-keeper.h"
 #include "model/source.h"
 
 static int to_text(struct json_object *object, char **ret) {
@@ -66,6 +67,13 @@ static struct json_object *describe_ring(const Session *session) {
         add_number(object, "fill", ring->fill);
         if (ring->held != RING_UNKNOWN)
                 add_number(object, "held", ring->held);
+        if (session->ring_keeper) {
+                add_number(object, "window", session->ring_keeper->window.window);
+                add_number(object, "most", session->spec->ring_size);
+                json_object_object_add(object, "sufficient",
+                                       json_object_new_boolean(!session->ring_keeper->window.is_short));
+                add_number(object, "resized", session->ring_keeper->n_resized);
+        }
         return object;
 }
 

@@ -13,6 +13,9 @@
 #include "kernel/tracing-dir.h"
 #include "model/manager.h"
 
+/* The part of buffer_memory_max that a ring with a window may have unless it says. */
+#define RING_SHARE 4U
+
 void resolved_spec_free(ResolvedSpec *resolved) {
         if (!resolved)
                 return;
@@ -73,9 +76,20 @@ static void resolve_done(Job *base) {
         resolve_job_free(&job->job.item);
 }
 
-static int fill_defaults(const Settings *settings, Spec *spec) {
+/* With a window, ring_size is the most, and the size to begin with is what a session has by default. */
+static void fill_ring_size(const Settings *settings, Spec *spec) {
+        uint64_t n_cpus = (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
+
+        if (spec->window > 0 && spec->ring_size == 0)
+                spec->ring_size = settings->buffer_memory_max / RING_SHARE;
         if (spec->ring_size > 0)
-                spec->buffer_size = spec->ring_size / (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
+                spec->buffer_size = spec->ring_size / n_cpus;
+        if (spec->window > 0 && spec->buffer_size > settings->buffer_size)
+                spec->buffer_size = settings->buffer_size;
+}
+
+static int fill_defaults(const Settings *settings, Spec *spec) {
+        fill_ring_size(settings, spec);
         if (spec->buffer_size == 0 && spec_is_self(spec))
                 spec->buffer_size = settings->self_buffer_size;
         if (spec->buffer_size == 0)

@@ -9,6 +9,7 @@
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/marker.h"
+#include "model/ring-keeper.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
 #include "model/source.h"
@@ -25,6 +26,7 @@ static void run_over(Session *session) {
         free(STEAL_PTR(session->end_reason));
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
         session_close_markers(session);
+        ring_keeper_free(STEAL_PTR(session->ring_keeper));
         metadata_free(STEAL_PTR(session->run_metadata));
         if (session->spec->output < 0)
                 capture_directory_discard(manager, STEAL_PTR(session->run_capture_id));
@@ -215,6 +217,7 @@ void session_end(Session *session, const char *reason) {
         session_set_state(session, SESSION_STOPPING);
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
         session_close_markers(session);
+        ring_keeper_free(STEAL_PTR(session->ring_keeper));
         if (spec_is_ring(session->spec)) {
                 snapshots_hurry(session);
                 session_end_ring(session);
@@ -243,6 +246,8 @@ void session_ring_ready(Session *session, int r, Error *error) {
         if (r >= 0) {
                 session_set_state(session, SESSION_ACTIVE);
                 r = arm_duration(session);
+                if (r >= 0)
+                        r = ring_keeper_new(session, &session->ring_keeper);
                 if (r < 0)
                         (void) error_set_errno(error, r, "Cannot arm the session's timer");
         }
@@ -260,7 +265,16 @@ void session_ring_ready(Session *session, int r, Error *error) {
 void session_ring_measured(Session *session, PumpReport *report) {
         if (report->r >= 0)
                 session->ring = report->measure;
+        if (session->ring_keeper && report->sink_id == RING_KEEPER_TAG)
+                ring_keeper_measured(session->ring_keeper, report);
         session_answer(session, WAIT_MEASURE, report->r, &report->error, NULL);
+}
+
+void session_ring_resized(Session *session, PumpReport *report) {
+        if (report->r >= 0)
+                session->ring = report->measure;
+        if (session->ring_keeper)
+                ring_keeper_resized(session->ring_keeper, report);
 }
 
 static void handle_ready(Session *session) {
@@ -347,6 +361,7 @@ void session_handle_report(Session *session, PumpReport *report) {
                 break;
         case PUMP_RING_READY:
         case PUMP_MEASURED:
+        case PUMP_RESIZED:
         case PUMP_TRACING_LOST:
         case PUMP_FINISHED:
                 break;

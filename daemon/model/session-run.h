@@ -48,6 +48,7 @@ void session_end_ring(Session *session);
 /* From the source. */
 void session_ring_ready(Session *session, int r, Error *error);
 void session_ring_measured(Session *session, PumpReport *report);
+void session_ring_resized(Session *session, PumpReport *report);
 void session_source_running(Session *session);
 void session_source_failed(Session *session, int r, const Error *error);
 void session_source_gone(Session *session);

@@ -9,6 +9,7 @@
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/marker.h"
+#include "model/ring-keeper.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
 #include "model/source.h"
@@ -121,6 +122,7 @@ void session_free(Session *session) {
                 free(waiter);
         }
         session_close_markers(session);
+        ring_keeper_free(session->ring_keeper);
         snapshots_drop(session);
         if (session->source)
                 LIST_REMOVE(session, sharers);
@@ -261,7 +263,7 @@ void session_measure(Session *session, ModelDone done, void *userdata) {
         }
         if (session_wait(session, WAIT_MEASURE, done, userdata) < 0)
                 return;
-        if (pump_measure(session->source->pump) < 0)
+        if (pump_measure(session->source->pump, 0) < 0)
                 session_answer(session, WAIT_MEASURE, -ENOMEM, &(Error){ .code = ERROR_NO_MEMORY }, NULL);
 }
 

@@ -22,6 +22,7 @@
 #include "core/spec.h"
 #include "model/model.h"
 
+typedef struct RingKeeper RingKeeper;
 typedef struct SessionWaiter SessionWaiter;
 
 struct Session {
@@ -41,9 +42,10 @@ struct Session {
         uint64_t events, bytes, lost;       /* of the present or last run */
         CpuLoss *losses;
         size_t n_losses;
-        RingMeasure ring; /* when it was measured last; capacity 0: not yet in this run */
-        Source *source;   /* while starting, active or stopping */
-        Capture *capture; /* of the present or last run; NULL before the first and once it is deleted */
+        RingMeasure ring;        /* when it was measured last; capacity 0: not yet in this run */
+        RingKeeper *ring_keeper; /* while it is active, of a ring with a window; or NULL */
+        Source *source;          /* while starting, active or stopping */
+        Capture *capture;        /* of the present or last run; NULL before the first and once it is deleted */
         uint64_t sink_id;
         sd_event_source *duration_timer;
         SessionWaiter *waiters; /* operations that wait for a change of state */

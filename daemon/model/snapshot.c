@@ -8,6 +8,7 @@
 #include "model/capture-directory.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
+#include "model/ring-keeper.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
 #include "model/source.h"
@@ -213,6 +214,8 @@ static void handle_closed(Snapshot *snapshot, PumpReport *report) {
                 snapshot_fail(snapshot, report->r < 0 ? report->r : -ENOMEM, &report->error);
                 return;
         }
+        if (session->ring_keeper)
+                ring_keeper_snapshot_taken(session->ring_keeper);
         session->capture = capture;
         session->events = report->events;
         session->bytes = report->bytes;

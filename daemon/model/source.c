@@ -271,6 +271,17 @@ static void handle_sink_report(Source *source, PumpReport *report) {
         }
 }
 
+static void handle_ring_report(Source *source, PumpReport *report) {
+        Session *session = LIST_FIRST(&source->sharers);
+
+        if (!session)
+                return;
+        if (report->type == PUMP_MEASURED)
+                session_ring_measured(session, report);
+        else
+                session_ring_resized(session, report);
+}
+
 static void tell_sharers_tracing_lost(Source *source) {
         Session *session, *next;
 
@@ -292,9 +303,8 @@ static int on_pump(sd_event_source *event_source, int fd, uint32_t revents, void
                         session_ring_ready(LIST_FIRST(&source->sharers), report->r, &report->error);
                         continue;
                 }
-                if (report->type == PUMP_MEASURED) {
-                        if (LIST_FIRST(&source->sharers))
-                                session_ring_measured(LIST_FIRST(&source->sharers), report);
+                if (report->type == PUMP_MEASURED || report->type == PUMP_RESIZED) {
+                        handle_ring_report(source, report);
                         continue;
                 }
                 if (report->type == PUMP_FINISHED) {
@@ -364,13 +374,23 @@ static void setup_done(Job *base) {
         manager_check_shutdown(manager);
 }
 
-static int check_memory(Manager *manager, uint64_t wanted, Error *error) {
-        char used_text[16], wanted_text[16], limit_text[16];
+static uint64_t memory_of_all(const Manager *manager) {
         uint64_t used = 0;
-        Source *other;
+        const Source *source;
 
-        LIST_FOREACH(other, &manager->sources, sources)
-                used += other->buffer_memory;
+        LIST_FOREACH(source, &manager->sources, sources)
+                used += source->buffer_memory;
+        return used;
+}
+
+static uint64_t memory_for(uint64_t buffer_size) {
+        return buffer_size * (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
+}
+
+/* `used`: by the others. */
+static int check_memory(const Manager *manager, uint64_t used, uint64_t wanted, Error *error) {
+        char used_text[16], wanted_text[16], limit_text[16];
+
         if (wanted <= manager->settings.buffer_memory_max && used <= manager->settings.buffer_memory_max - wanted)
                 return 0;
         return error_set(
@@ -381,11 +401,24 @@ static int check_memory(Manager *manager, uint64_t wanted, Error *error) {
                 format_size(manager->settings.buffer_memory_max, limit_text, sizeof(limit_text)));
 }
 
+int source_reserve(Source *source, uint64_t buffer_size, Error *error) {
+        uint64_t memory = memory_for(buffer_size);
+        int r = check_memory(source->manager, memory_of_all(source->manager) - source->buffer_memory, memory, error);
+
+        if (r >= 0)
+                source->buffer_memory = memory;
+        return r;
+}
+
+void source_settle(Source *source, uint64_t buffer_size) {
+        source->buffer_memory = memory_for(buffer_size);
+}
+
 int source_new(Manager *manager, Session *session, char *key, Error *error, Source **ret) {
-        uint64_t memory = session->spec->buffer_size * (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
+        uint64_t memory = memory_for(session->spec->buffer_size);
         SetupJob *job;
 
-        int r = check_memory(manager, memory, error);
+        int r = check_memory(manager, memory_of_all(manager), memory, error);
         if (r < 0)
                 return r;
 

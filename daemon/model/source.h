@@ -53,6 +53,11 @@ Source *source_find(Manager *manager, const char *key);
  * ERROR_QUOTA_EXCEEDED. */
 int source_new(Manager *manager, Session *session, char *key, Error *error, Source **ret);
 
+/* Takes memory for buffers of that size, bytes for each CPU, before they are made larger. ERROR_QUOTA_EXCEEDED. */
+int source_reserve(Source *source, uint64_t buffer_size, Error *error);
+/* The buffers have that size now. */
+void source_settle(Source *source, uint64_t buffer_size);
+
 /* Adds a sharer. */
 void source_join(Source *source, Session *session);
 /* The session leaves; true: it was the last, the source is being torn down, and session_source_gone() will

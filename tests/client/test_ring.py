@@ -68,6 +68,20 @@ def test_list_says_what_a_ring_holds(run, ring):
     assert re.search(r"Fill: [0-9.]+", run("session", "show", ring).stdout)
 
 
+def test_window(run, ring):
+    done = run("session", "start", "long", "-e", "oom:mark_victim", "--window=30s", "--ring-size=64M")
+    assert done.returncode == 0, done.stderr
+    (row,) = [row for row in sessions(run) if row["name"] == "long"]
+    assert (row["mode"], row["window"]) == ("ring", 30000000)
+    assert re.search(r" 30s$", run("session", "list").stdout, re.M)
+    text = run("session", "show", "long").stdout
+    assert "Window: 30s" in text and "Most: 64M" in text
+    done = run("session", "start", "short", "-e", SWITCH, "--window=0")
+    assert done.returncode == 2 and "--window '0': expected a time such as" in done.stderr
+    done = run("record", "-e", SWITCH, "--window=30s", "--", "true")
+    assert done.returncode == 2 and "--window is for 'session start'" in done.stderr
+
+
 def test_nobody_else_sees_what_a_ring_holds(run, ring, polkit):
     """Nor are they asked for a password."""
     polkit.actions["org.ktraced1.read-captures"] = "no"

@@ -385,6 +385,59 @@ static void reports_what_an_instance_does_not_have(void **state) {
         assert_int_equal(instance_destroy(instance), 0);
 }
 
+static void stay_on_cpu(unsigned cpu) {
+        cpu_set_t set;
+
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+/* What core/ring-window.h builds on: growing keeps all, shrinking the newest, and counts the rest as overwritten. */
+static void keeps_the_newest_when_resized(void **state) {
+        Instance *instance = new_instance();
+        CLEANUP(spec_freep) Spec *spec = new_spec("syscalls:sys_enter_getpgid");
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(recording_clear) Recording recording = { 0 };
+        BufferStats full, grown, shrunk;
+        pid_t self = getpid();
+        cpu_set_t all;
+        int fd;
+
+        assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+        stay_on_cpu(0);
+        spec_give_pids(spec, &self, 1, false);
+        spec_give_number(spec, SPEC_BUFFER_SIZE, 128 << 10);
+        configure(instance, spec);
+        assert_int_equal(instance_open_stats(instance, 0, &fd), 0);
+        start(instance);
+        for (unsigned i = 0; i < 10; i++)
+                call_many_times();
+        assert_int_equal(instance_read_stats(fd, &full), 0);
+        assert_true(full.overrun > 0);
+
+        if (instance_resize(instance, 512 << 10, &error) < 0)
+                fail_msg("%s", error_text(&error));
+        assert_true(instance_buffer_size(instance) >= 512 << 10);
+        assert_int_equal(instance_read_stats(fd, &grown), 0);
+        assert_int_equal(grown.entries, full.entries);
+        assert_int_equal(grown.oldest, full.oldest);
+        call_many_times();
+
+        assert_int_equal(instance_resize(instance, 64 << 10, &error), 0);
+        assert_true(instance_buffer_size(instance) < 128 << 10);
+        assert_int_equal(instance_read_stats(fd, &shrunk), 0);
+        assert_true(shrunk.oldest > full.oldest);
+        assert_int_equal(shrunk.entries + shrunk.overrun, 11 * N_CALLS);
+        stop(instance);
+        (void) close(fd);
+        drain(instance, systems, &recording);
+        assert_int_equal(recording_count(&recording, CALL_EVENT, self), shrunk.entries);
+        assert_true(shrunk.entries > N_CALLS / 2);
+        assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+        assert_int_equal(instance_destroy(instance), 0);
+}
+
 static void reads_statistics_that_change(void **state) {
         Instance *instance = new_instance();
         CLEANUP(spec_freep) Spec *spec = new_spec("syscalls:sys_enter_getpgid");
@@ -504,6 +557,7 @@ int main(void) {
                 cmocka_unit_test(reports_why_the_kernel_refuses_a_filter),
                 cmocka_unit_test(reports_what_an_instance_does_not_have),
                 cmocka_unit_test(reads_statistics_that_change),
+                cmocka_unit_test(keeps_the_newest_when_resized),
                 cmocka_unit_test(notices_that_another_tool_stopped_it),
                 cmocka_unit_test(cannot_be_destroyed_while_a_file_is_open),
                 cmocka_unit_test(removes_only_what_nobody_holds),

@@ -48,6 +48,7 @@ static void test_set_every_key(void **state) {
         assert_succeeds(set_boolean(spec, SPEC_SYMBOLS, true, &error), &error);
         assert_succeeds(set_string(spec, SPEC_MODE, "ring", &error), &error);
         assert_succeeds(set_string(spec, SPEC_RING_SIZE, "64M", &error), &error);
+        assert_succeeds(set_string(spec, SPEC_WINDOW, "30s", &error), &error);
         assert_succeeds(set_string(spec, SPEC_TRACER, "function_graph", &error), &error);
         assert_succeeds(set_list(spec, SPEC_FUNCTIONS, "vfs_read vfs_write", &error), &error);
         assert_succeeds(set_list(spec, SPEC_FUNCTIONS_NOTRACE, "vfs_fsync", &error), &error);
@@ -89,6 +90,7 @@ static void test_set_every_key(void **state) {
         assert_true(spec->symbols);
         assert_true(spec_is_ring(spec));
         assert_int_equal(spec->ring_size, 64 << 20);
+        assert_int_equal(spec->window, 30 * SEC);
         assert_string_equal(spec->tracer, "function_graph");
         assert_string_equal(spec->functions[1], "vfs_write");
         assert_string_equal(spec->functions_notrace[0], "vfs_fsync");
