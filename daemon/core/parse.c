@@ -230,18 +230,32 @@ bool tracer_is_valid(const char *tracer) {
         return clock_is_valid(tracer);
 }
 
-bool unit_is_valid(const char *unit) {
-        static const char *const types[] = { ".service", ".scope", ".slice" };
+static bool is_unit(const char *unit, const char *const *types, size_t n_types) {
         size_t length = strlen(unit);
 
         if (unit[0] == '.' ||
             !consists_of(unit, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.\\@-", 255))
                 return false;
-        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+        for (size_t i = 0; i < n_types; i++) {
                 size_t tail = strlen(types[i]);
 
                 if (length > tail && strcmp(unit + length - tail, types[i]) == 0)
                         return true;
         }
         return false;
+}
+
+bool unit_is_valid(const char *unit) {
+        static const char *const types[] = { ".service", ".scope", ".slice" };
+
+        return is_unit(unit, types, ELEMENTSOF(types));
+}
+
+bool unit_name_is_valid(const char *unit) {
+        static const char *const types[] = {
+                ".service", ".socket", ".target", ".device", ".mount", ".automount",
+                ".swap",    ".timer",  ".path",   ".slice",  ".scope",
+        };
+
+        return is_unit(unit, types, ELEMENTSOF(types));
 }

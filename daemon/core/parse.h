@@ -36,3 +36,5 @@ bool tracer_is_valid(const char *tracer);
 /* Names of systemd units (systemd.unit(5)): a name of [A-Za-z0-9:_.\@-], a dot and the type of a unit that has
  * processes: service, scope or slice; 255 characters at most. */
 bool unit_is_valid(const char *unit);
+/* The same for units of any type. */
+bool unit_name_is_valid(const char *unit);

@@ -18,6 +18,7 @@
 #include "core/suggestion.h"
 #include "core/text.h"
 #include "core/trigger.h"
+#include "core/watch-spec.h"
 
 #define PID_LIMIT 4194304 /* PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h, 5.15) */
 
@@ -370,6 +371,12 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                               .offset = offsetof(Spec, histograms),
                               .max = SPEC_TRIGGERS_MAX,
                               .check = histogram_check },
+        [SPEC_WATCHES] = { .name = "watches",
+                           .type = SPEC_TYPE_STRINGS,
+                           .set = spec_set_strings,
+                           .offset = offsetof(Spec, watches),
+                           .max = SPEC_WATCHES_MAX,
+                           .check = watch_check },
         [SPEC_UNIT] = { .name = "unit",
                         .type = SPEC_TYPE_STRING,
                         .set = spec_set_string,

@@ -12,6 +12,7 @@
 #include "core/spec-private.h"
 #include "core/sql-query.h"
 #include "core/trigger.h"
+#include "core/watch-spec.h"
 
 /* Merging appends: the limits hold for the result, too. */
 static size_t count(const Spec *spec, SpecKey key) {
@@ -87,6 +88,8 @@ int spec_validate(const Spec *spec, Error *error) {
         r = probes_check(spec->probes, spec->probe_files.n_fds, error);
         if (r >= 0)
                 r = sql_queries_check(spec->sql, spec->probes, error);
+        if (r >= 0)
+                r = watches_check(spec->watches, spec_is_ring(spec), error);
         if (r < 0)
                 return r;
         if (strv_length(spec->events) == 0 && strv_length(spec->probes) == 0 && strv_length(spec->histograms) == 0 &&
@@ -259,7 +262,7 @@ unsigned spec_powers(const Spec *spec) {
         if (spec_needs_symbols(spec) || spec_options_show_addresses(spec->options) ||
             histograms_show_functions(spec->histograms))
                 powers |= POWER_KERNEL_ADDRESSES;
-        if (spec->probes || spec->sql)
+        if (spec->probes || spec->sql || watches_define_events(spec->watches))
                 powers |= POWER_DEFINE_PROBES;
         return powers;
 }

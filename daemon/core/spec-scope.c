@@ -43,6 +43,7 @@ int spec_check_scope(const Spec *spec, Error *error) {
                 { SPEC_USER, "trace-system" },
                 { SPEC_TRIGGERS, "trace-system" },
                 { SPEC_HISTOGRAMS, "trace-system" },
+                { SPEC_WATCHES, "trace-system" },
                 { SPEC_SYMBOLS, "kernel-addresses" },
                 { SPEC_TRACER, "trace-functions" },
                 { SPEC_FUNCTIONS, "trace-functions" },

@@ -34,6 +34,7 @@
 #define SPEC_GRAPH_DEPTH_MAX 50U      /* FTRACE_RETFUNC_DEPTH (include/linux/ftrace.h, 5.15) */
 #define SPEC_PROBES_MAX 128U
 #define SPEC_TRIGGERS_MAX 64U
+#define SPEC_WATCHES_MAX 16U /* most are an instance of the kernel's each */
 #define SPEC_USER_MAX (UINT32_MAX - 1U) /* the last number means no user */
 #define SPEC_PATTERN_LENGTH 256U
 #define SPEC_TEXT_LENGTH 1024U             /* of a probe, trigger, histogram or query */
@@ -87,6 +88,7 @@
  *   sql            as         array of strings   synthetic events as queries; see sql-query.h
  *   triggers       as         array of strings   "event trigger"; see trigger.h
  *   histograms     as         array of strings   "event keys=..."; see trigger.h
+ *   watches        as         array of strings   conditions, and what is done by itself then; see watch-spec.h
  *   unit           s          string             trace the processes of a systemd unit's control group
  *   user           u or t     number             trace the processes of a user
  *   attached       b          (bus only)         the session ends when its client leaves the bus
@@ -125,6 +127,7 @@ typedef enum SpecKey {
         SPEC_SQL,
         SPEC_TRIGGERS,
         SPEC_HISTOGRAMS,
+        SPEC_WATCHES,
         SPEC_UNIT,
         SPEC_USER,
         SPEC_SCOPE,
@@ -205,6 +208,7 @@ typedef struct Spec {
         char **sql;
         char **triggers;
         char **histograms;
+        char **watches;
         char *unit;
         char *scope;   /* NULL: system */
         uint64_t user; /* 0 is root, when it was given */

@@ -213,6 +213,27 @@ static void test_powers_of_symbols_in_histograms(void **state) {
         assert_int_equal(spec_powers(&spec), POWER_TRACE_SYSTEM);
 }
 
+static void test_watches(void **state) {
+        char latency[] = "a latency=1s from=a:b to=c:d match=pid action=stop", event[] = "b event=c:d";
+        char *texts[] = { latency, NULL, NULL };
+        const SpecValue value = { .has = SPEC_TYPE_STRINGS, .strings = texts };
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(spec_freep) Spec *ring = NULL;
+
+        assert_int_equal(set_list(*state, SPEC_EVENTS, "sched", NULL), 0);
+        assert_succeeds(spec_set(*state, SPEC_WATCHES, &value, &error), &error);
+        assert_succeeds(spec_validate(*state, &error), &error);
+        assert_int_equal(spec_powers(*state), POWER_TRACE_SYSTEM | POWER_DEFINE_PROBES);
+
+        texts[1] = event;
+        assert_int_equal(spec_new(&ring), 0);
+        assert_int_equal(set_list(ring, SPEC_EVENTS, "sched", NULL), 0);
+        assert_succeeds(spec_set(ring, SPEC_WATCHES, &value, &error), &error);
+        assert_fails(spec_validate(ring, &error), &error, ERROR_INVALID_ARGUMENT, "watches: b: a snapshot is taken");
+        assert_int_equal(set_string(ring, SPEC_MODE, "ring", NULL), 0);
+        assert_succeeds(spec_validate(ring, &error), &error);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 spec_test(test_validate),          spec_test(test_tracer_does_without_events),
@@ -220,6 +241,7 @@ int main(void) {
                 spec_test(test_graph_rules),       spec_test(test_output_excludes_rotation),
                 spec_test(test_has_processes),     spec_test(test_powers),
                 spec_test(test_powers_of_tracers), spec_test(test_powers_of_symbols_in_histograms),
+                spec_test(test_watches),
         };
 
         return cmocka_run_group_tests_name("spec-rules", tests, NULL, NULL);

@@ -63,6 +63,7 @@ static void test_set_every_key(void **state) {
         assert_succeeds(set_one(spec, SPEC_SQL, "SELECT a", &error), &error);
         assert_succeeds(set_one(spec, SPEC_TRIGGERS, "a:b stacktrace", &error), &error);
         assert_succeeds(set_one(spec, SPEC_HISTOGRAMS, "a:b keys=c", &error), &error);
+        assert_succeeds(set_one(spec, SPEC_WATCHES, "a event=b:c", &error), &error);
         assert_succeeds(set_string(spec, SPEC_UNIT, "nginx.service", &error), &error);
         assert_succeeds(set_number(spec, SPEC_USER, 1000, &error), &error);
         assert_succeeds(set_string(spec, SPEC_SCOPE, "system", &error), &error);
@@ -105,6 +106,7 @@ static void test_set_every_key(void **state) {
         assert_string_equal(spec->sql[0], "SELECT a");
         assert_string_equal(spec->triggers[0], "a:b stacktrace");
         assert_string_equal(spec->histograms[0], "a:b keys=c");
+        assert_string_equal(spec->watches[0], "a event=b:c");
         assert_string_equal(spec->unit, "nginx.service");
         assert_int_equal(spec->user, 1000);
         assert_true(spec->attached);
