@@ -59,9 +59,7 @@ static void on_resolved(int r, const Error *error, void *result, void *userdata)
         }
 
         resolved = *(ResolvedSpec **) result;
-        call->powers = spec_powers(resolved->spec);
-        if (resolved->selection.tells_of_memory)
-                call->powers |= POWER_KERNEL_ADDRESSES;
+        call->powers = resolved->powers;
         r = bus_details_add_spec(call, resolved, call->powers);
         /* What is authorized is what the session gets, whatever becomes of the profile meanwhile. */
         call->resolved = STEAL_PTR(*(ResolvedSpec **) result);

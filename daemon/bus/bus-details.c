@@ -169,6 +169,7 @@ static int add_spec_summary(BusCall *call, const Spec *spec, char *const *events
         summarize(stream, "functions", spec->functions);
         summarize(stream, "probes", spec->probes);
         summarize(stream, "sql", spec->sql);
+        summarize(stream, "watches", spec->watches);
         return add_summary(call, &stream, &text);
 }
 
@@ -210,7 +211,7 @@ static int add_lists(BusCall *call, const Spec *spec) {
                 { "functions", spec->functions, "," },    { "graph_functions", spec->graph_functions, "," },
                 { "probes", spec->probes, "; " },         { "triggers", spec->triggers, "; " },
                 { "histograms", spec->histograms, "; " }, { "sql", spec->sql, "; " },
-                { "options", spec->options, "," },
+                { "options", spec->options, "," },        { "watches", spec->watches, "\n" },
         };
         int r = 0;
 

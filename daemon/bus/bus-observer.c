@@ -115,6 +115,15 @@ static void on_capture_removed(Capture *capture, void *userdata) {
         bus_manager_emit_capture(bus, "CaptureRemoved", capture);
 }
 
+static void on_watch_fired(const Session *session, const char *watch, const char *reason, void *userdata) {
+        const Bus *bus = userdata;
+
+        log_write(bus->config.log, LOG_NOTICE,
+                  LOG_FIELDS(.message_id = KTRACED_MESSAGE_WATCH_FIRED, .session = session->id,
+                             .owner = &session->owner),
+                  "Session %s (%s): %s", session->id, session->name, reason);
+}
+
 static void on_notice(int priority, const Session *session, const Capture *capture, const char *text,
                       void *userdata) {
         const Bus *bus = userdata;
@@ -134,5 +143,6 @@ const ManagerObserver bus_observer = {
         .capture_new = on_capture_new,
         .capture_changed = on_capture_changed,
         .capture_removed = on_capture_removed,
+        .watch_fired = on_watch_fired,
         .notice = on_notice,
 };

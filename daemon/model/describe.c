@@ -13,6 +13,7 @@
 #include "model/manager.h"
 #include "model/ring-keeper.h"
 #include "model/source.h"
+#include "model/watch-list.h"
 
 static int to_text(struct json_object *object, char **ret) {
         char *text = strdup(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
@@ -106,6 +107,8 @@ int session_describe(const Session *session, char **ret) {
         }
         if (session->ring.capacity > 0 && session->state == SESSION_ACTIVE)
                 json_object_object_add(object, "ring", describe_ring(session));
+        if (session->spec->watches)
+                json_object_object_add(object, "watches", watches_describe(session));
         json_object_object_add(object, "spec", spec);
         r = add_probe_files(object, session->spec);
         if (r < 0) {

@@ -12,6 +12,7 @@
 #include "kernel/own-process.h"
 #include "kernel/tracing-dir.h"
 #include "model/manager.h"
+#include "model/watch-list.h"
 
 /* The part of buffer_memory_max that a ring with a window may have unless it says. */
 #define RING_SHARE 4U
@@ -65,6 +66,8 @@ static void resolve_run(Job *base) {
         job->r = tracing_dir_ensure(&job->error);
         if (job->r >= 0)
                 job->r = catalog_resolve(job->resolved->spec, &job->error, &job->resolved->selection);
+        if (job->r >= 0)
+                job->r = watches_look(job->resolved->spec, &job->error, &job->resolved->selection.tells_of_memory);
         if (job->r >= 0 && spec_is_self(job->resolved->spec))
                 job->r = resolve_self(job);
 }
@@ -72,6 +75,8 @@ static void resolve_run(Job *base) {
 static void resolve_done(Job *base) {
         ResolveJob *job = (ResolveJob *) base;
 
+        if (job->resolved->selection.tells_of_memory)
+                job->resolved->powers |= POWER_KERNEL_ADDRESSES;
         job->done(job->r, &job->error, job->r < 0 ? NULL : &job->resolved, job->userdata);
         resolve_job_free(&job->job.item);
 }
@@ -147,7 +152,10 @@ void manager_resolve(Manager *manager, Spec *taken_spec, const Identity *owner, 
         CLEANUP(spec_freep) Spec *spec = taken_spec;
         CLEANUP(error_clear) Error error = ERROR_INIT;
 
+        unsigned powers = 0;
         int r = complete(manager, &spec, &error);
+        if (r >= 0)
+                r = watches_powers(manager, spec, &error, &powers);
         if (r < 0) {
                 if (error.code == ERROR_NONE)
                         (void) error_set_errno(&error, r, "Cannot read the spec");
@@ -166,6 +174,7 @@ void manager_resolve(Manager *manager, Spec *taken_spec, const Identity *owner, 
                 return;
         }
         resolved->spec = STEAL_PTR(spec);
+        resolved->powers = powers;
         *job = (ResolveJob){
                 .job = { .item = { .free = resolve_job_free }, .run = resolve_run, .done = resolve_done },
                 .resolved = resolved,

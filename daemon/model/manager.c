@@ -14,6 +14,7 @@
 #include "model/retention.h"
 #include "model/session-run.h"
 #include "model/source.h"
+#include "model/watch-list.h"
 
 static const ManagerObserver no_observer = {};
 
@@ -42,6 +43,7 @@ int manager_new(const ManagerConfig *config, Error *error, Manager **ret) {
         LIST_INIT(&manager->captures);
         LIST_INIT(&manager->sources);
         LIST_INIT(&manager->streams);
+        LIST_INIT(&manager->watches);
 
         int r = settings_init(&manager->settings);
         if (r < 0)
@@ -81,6 +83,8 @@ void manager_free(Manager *manager) {
         worker_free(manager->kernel_worker);
         worker_free(manager->store_worker);
         worker_free(manager->digest_worker);
+        worker_free(manager->watch_worker);
+        watches_free(manager);
         manager_free_vacuums(manager);
         manager_free_streams(manager);
         while ((session = LIST_FIRST(&manager->sessions)))
@@ -211,6 +215,7 @@ int manager_create_session(Manager *manager, const char *name, const char *clien
                 return -ENOMEM;
         }
         session->spec = STEAL_PTR(resolved->spec);
+        session->powers = resolved->powers;
         session->selection = resolved->selection;
         resolved->selection = (EventSelection){};
         session->identity = resolved->owner;

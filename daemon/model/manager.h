@@ -40,6 +40,8 @@ typedef struct ManagerObserver {
         void (*capture_new)(Capture *capture, void *userdata);
         void (*capture_changed)(Capture *capture, void *userdata);
         void (*capture_removed)(Capture *capture, void *userdata);
+        /* What one of the session's watches waits for has happened; `reason` is what its capture is told. */
+        void (*watch_fired)(const Session *session, const char *watch, const char *reason, void *userdata);
         /* Something an administrator should read: a bad profile, a stale instance, a failed session. */
         void (*notice)(int priority, const Session *session, const Capture *capture, const char *text,
                        void *userdata);
@@ -67,11 +69,13 @@ struct Manager {
         Store *store; /* opened when first needed: an embedded daemon that writes to a file needs none */
         Lease *lease; /* used by the kernel worker */
         Worker *kernel_worker, *store_worker, *digest_worker;
+        Worker *watch_worker; /* NULL before the first watch */
         struct SessionList sessions;
         struct CaptureList captures;
         struct SourceList sources;
         struct VacuumList vacuums;
         struct LiveStreamList streams;
+        struct WatchList watches; /* of all sessions, and those that are ending */
         uint64_t last_sink_id;
         bool retention_pending; /* the file system is being looked at */
         bool shutting_down;
@@ -106,6 +110,7 @@ typedef struct ResolvedSpec {
         Spec *spec;
         EventSelection selection;
         Identity owner; /* whose session it is to be */
+        unsigned powers; /* those of the spec and its selection, and of the profiles that its watches start */
 } ResolvedSpec;
 void resolved_spec_free(ResolvedSpec *resolved);
 DEFINE_POINTER_CLEANUP(ResolvedSpec, resolved_spec_free);

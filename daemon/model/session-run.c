@@ -13,6 +13,7 @@
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
 #include "model/source.h"
+#include "model/watch-list.h"
 
 /* The end of a run */
 
@@ -23,6 +24,7 @@ static void run_over(Session *session) {
 
         error_move(&error, &session->run_error);
         session->end_wanted = false;
+        watches_stop(session);
         free(STEAL_PTR(session->end_reason));
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
         session_close_markers(session);
@@ -162,17 +164,8 @@ static void on_directory(int r, const Error *error, void *result, void *userdata
         find_source(session);
 }
 
-void session_run(Session *session) {
+static void run_begin(Session *session) {
         int r;
-
-        error_clear(&session->run_error);
-        session_set_reason(session, NULL);
-        session->events = session->bytes = session->lost = 0;
-        session->started = session->stopped = 0;
-        free(STEAL_PTR(session->losses));
-        session->n_losses = 0;
-        session->ring = (RingMeasure){ 0 };
-        session_set_state(session, SESSION_STARTING);
 
         if (spec_is_ring(session->spec)) {
                 find_source(session);
@@ -187,6 +180,25 @@ void session_run(Session *session) {
                 run_failed(session, r, NULL);
         else
                 find_source(session);
+}
+
+void session_watches_ready(Session *session) {
+        if (session->run_error.code == ERROR_NONE)
+                run_begin(session);
+        else
+                run_over(session);
+}
+
+void session_run(Session *session) {
+        error_clear(&session->run_error);
+        session_set_reason(session, NULL);
+        session->events = session->bytes = session->lost = 0;
+        session->started = session->stopped = 0;
+        free(STEAL_PTR(session->losses));
+        session->n_losses = 0;
+        session->ring = (RingMeasure){ 0 };
+        session_set_state(session, SESSION_STARTING);
+        watches_start(session);
 }
 
 /* While it runs */
@@ -259,6 +271,7 @@ void session_ring_ready(Session *session, int r, Error *error) {
         }
         if (session->end_wanted)
                 session_end(session, session->end_reason ? session->end_reason : "stopped");
+        watches_arm(session);
         session_answer(session, WAIT_START, 0, NULL, session);
 }
 
@@ -296,6 +309,7 @@ static void handle_ready(Session *session) {
         }
         if (session->end_wanted)
                 session_end(session, session->end_reason ? session->end_reason : "stopped");
+        watches_arm(session);
         session_answer(session, WAIT_START, 0, NULL, session);
 }
 

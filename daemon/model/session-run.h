@@ -45,6 +45,9 @@ void session_end(Session *session, const char *reason);
 /* Of a ring, that is stopping: ends it once no snapshot is on its way to the pump. */
 void session_end_ring(Session *session);
 
+/* From the watches: all are there, or run_error says what is wrong with one. */
+void session_watches_ready(Session *session);
+
 /* From the source. */
 void session_ring_ready(Session *session, int r, Error *error);
 void session_ring_measured(Session *session, PumpReport *report);

@@ -36,6 +36,7 @@ struct Session {
         char *client;             /* who made it, as the bus layer calls it; for attached sessions */
         EventSelection selection; /* what the spec meant when it was authorized */
         Spec *spec;               /* merged with its profile and validated */
+        unsigned powers;          /* what was authorized */
         SessionState state;
         char *reason;                       /* why it stopped or failed; NULL when it never ran */
         uint64_t created, started, stopped; /* CLOCK_REALTIME, usec; 0: not yet */
@@ -61,6 +62,7 @@ struct Session {
         bool end_wanted;               /* stopped while it was starting */
         char *end_reason;              /* why; NULL also when memory ran out */
         bool removing;
+        size_t watches_pending; /* that have not said yet whether they can be */
 };
 
 /* Result: the Session. ERROR_WRONG_STATE unless created, stopped or failed. */

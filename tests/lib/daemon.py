@@ -136,8 +136,8 @@ class Client:
 
 
 def instances_of(bus):
-    """Names of the kernel instances of the daemons that are or were on a bus."""
-    return {f"ktraced-{session}" for session in bus.session_ids() if (INSTANCES / f"ktraced-{session}").exists()}
+    """Names of the kernel instances of the daemons that are or were on a bus, and of their watches."""
+    return {path.name for session in bus.session_ids() for path in INSTANCES.glob(f"ktraced-{session}*")}
 
 
 def variants(spec):

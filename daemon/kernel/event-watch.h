@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * EventWatch: notices that events of the kernel occur, by a small trace instance of its own that records nothing
+ * else. Its descriptor becomes readable at once when one is there: with buffer_percent 0 whoever polls trace_pipe is
+ * woken by each event (rb_wakeups(), kernel/trace/ring_buffer.c, 5.15), and the trouble that some kernels have with
+ * waiting for pages of trace_pipe_raw does not arise.
+ *
+ * Life cycle: event_watch_new() makes the instance, which notices from then on; event_watch_drain() empties it;
+ * event_watch_destroy().
+ *
+ * Threads: the descriptor can be polled anywhere, the rest is one thread's at a time. All may wait for the kernel.
+ */
+
+#include "core/error.h"
+#include "core/watch-spec.h"
+
+typedef struct EventWatch EventWatch;
+
+/* Whether the kernel has the events of a watch of kind WATCH_EVENT, and they the fields of its filter. The errors are
+ * those of catalog_resolve(), behind the watch's name. *tells_of_memory is set when the filter does, see
+ * filter_tells_of_memory(). */
+int event_watch_check(const WatchSpec *watch, Error *error, bool *tells_of_memory);
+
+/* `name`: of the instance, without prefix, see instance_create(). */
+int event_watch_new(const char *name, const WatchSpec *watch, Error *error, EventWatch **ret);
+/* Removes the instance. */
+int event_watch_destroy(EventWatch *watch);
+
+/* To be polled for EPOLLIN. */
+int event_watch_fd(const EventWatch *watch);
+
+/* Empties the buffer. *ret_last is the newest of what was in it, as the kernel words it, printable; or NULL. */
+int event_watch_drain(EventWatch *watch, char **ret_last);

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Watches of events of the kernel: EventWatch tells that there was one, and is emptied on the worker. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "kernel/event-watch.h"
+#include "model/watch.h"
+
+typedef struct EventState {
+        EventWatch *kernel;
+        sd_event_source *source; /* enabled for one event at a time */
+        unsigned n_jobs;         /* that empty it */
+} EventState;
+
+typedef struct EventJob {
+        Job job;
+        Watch *watch;
+        EventWatch *kernel; /* made, or to be removed, or borrowed to be emptied */
+        int r;
+        Error error;
+        char *seen;
+} EventJob;
+
+static void event_job_free(MailboxItem *item) {
+        EventJob *job = (EventJob *) item;
+
+        error_clear(&job->error);
+        free(job->seen);
+        free(job);
+}
+
+static void unmade_job_free(MailboxItem *item) {
+        EventJob *job = (EventJob *) item;
+
+        (void) event_watch_destroy(job->kernel);
+        event_job_free(item);
+}
+
+static int submit(Watch *watch, EventWatch *kernel, void (*run)(Job *job), void (*done)(Job *job),
+                  void (*free_job)(MailboxItem *item)) {
+        EventJob *job = calloc(1, sizeof(*job));
+        Worker *worker;
+        int r = job ? watch_worker(watch, &worker) : -ENOMEM;
+
+        if (r < 0) {
+                free(job);
+                return r;
+        }
+        job->job = (Job){ .item = { .free = free_job }, .run = run, .done = done };
+        job->watch = watch;
+        job->kernel = kernel;
+        worker_submit(worker, &job->job);
+        return 0;
+}
+
+static int event_look(const WatchSpec *spec, Error *error, bool *tells_of_memory) {
+        return event_watch_check(spec, error, tells_of_memory);
+}
+
+/* Removing */
+
+static void remove_run(Job *base) {
+        EventJob *job = (EventJob *) base;
+
+        job->r = event_watch_destroy(STEAL_PTR(job->kernel));
+}
+
+static void tell_of_removal(Watch *watch, int r) {
+        if (r < 0)
+                manager_notice(watch->manager, LOG_WARNING, NULL, NULL,
+                               "Failed to remove the kernel instance of the watch %s: %s", watch->spec.name,
+                               strerror(-r));
+}
+
+static void remove_done(Job *base) {
+        EventJob *job = (EventJob *) base;
+
+        tell_of_removal(job->watch, job->r);
+        watch_free(job->watch);
+        event_job_free(&job->job.item);
+}
+
+static void event_stop(Watch *watch) {
+        EventState *state = watch->data;
+        EventWatch *kernel;
+
+        if (!state || !state->kernel) {
+                watch_free(watch);
+                return;
+        }
+        state->source = sd_event_source_disable_unref(state->source);
+        kernel = STEAL_PTR(state->kernel);
+        if (submit(watch, kernel, remove_run, remove_done, unmade_job_free) >= 0)
+                return;
+        /* Without memory for a job, blocking for the removal beats leaving the instance behind. */
+        tell_of_removal(watch, event_watch_destroy(kernel));
+        watch_free(watch);
+}
+
+static void event_free(void *data) {
+        EventState *state = data;
+
+        sd_event_source_disable_unref(state->source);
+        (void) event_watch_destroy(state->kernel);
+        free(state);
+}
+
+/* Noticing */
+
+static void enable(Watch *watch) {
+        EventState *state = watch->data;
+
+        if (sd_event_source_set_enabled(state->source, SD_EVENT_ONESHOT) < 0)
+                manager_notice(watch->manager, LOG_ERR, watch->session, NULL, "The watch %s has ended",
+                               watch->spec.name);
+}
+
+static void drain_run(Job *base) {
+        EventJob *job = (EventJob *) base;
+
+        job->r = event_watch_drain(job->kernel, &job->seen);
+}
+
+static void drain_done(Job *base) {
+        EventJob *job = (EventJob *) base;
+        Watch *watch = job->watch;
+        EventState *state = watch->data;
+
+        state->n_jobs--;
+        if (watch->session && job->r < 0)
+                manager_notice(watch->manager, LOG_ERR, watch->session, NULL, "The watch %s has ended: %s",
+                               watch->spec.name, strerror(-job->r));
+        else if (watch->session) {
+                watch_set_seen(watch, STEAL_PTR(job->seen));
+                /* The last of them, and it is permitted: what comes from now on counts. */
+                if (state->n_jobs == 0 && !watch->timer)
+                        enable(watch);
+        }
+        event_job_free(&job->job.item);
+}
+
+static void drain(Watch *watch) {
+        EventState *state = watch->data;
+
+        if (submit(watch, state->kernel, drain_run, drain_done, event_job_free) >= 0)
+                state->n_jobs++;
+        else
+                manager_notice(watch->manager, LOG_ERR, watch->session, NULL, "The watch %s has ended: out of memory",
+                               watch->spec.name);
+}
+
+static int on_event(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Watch *watch = userdata;
+
+        (void) watch_fire(watch);
+        drain(watch);
+        return 0;
+}
+
+static void event_arm(Watch *watch, bool held) {
+        if (held)
+                drain(watch);
+        else
+                enable(watch);
+}
+
+/* Making */
+
+static void make_run(Job *base) {
+        EventJob *job = (EventJob *) base;
+
+        job->r = event_watch_new(job->watch->id, &job->watch->spec, &job->error, &job->kernel);
+}
+
+static void make_done(Job *base) {
+        EventJob *job = (EventJob *) base;
+        Watch *watch = job->watch;
+        EventState *state = watch->data;
+        int r = job->r;
+
+        if (r >= 0) {
+                state->kernel = STEAL_PTR(job->kernel);
+                r = sd_event_add_io(watch->manager->event, &state->source, event_watch_fd(state->kernel), EPOLLIN,
+                                    on_event, watch);
+        }
+        /* Before anything else that happens at the time: a snapshot is the better, the earlier it begins. */
+        if (r >= 0)
+                r = sd_event_source_set_priority(state->source, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(state->source, SD_EVENT_OFF);
+        watch_started(watch, r, &job->error);
+        event_job_free(&job->job.item);
+}
+
+static void event_start(Watch *watch) {
+        int r = -ENOMEM;
+
+        watch->data = calloc(1, sizeof(EventState));
+        if (watch->data)
+                r = submit(watch, NULL, make_run, make_done, unmade_job_free);
+        if (r < 0)
+                watch_started(watch, r, NULL);
+}
+
+const WatchOps watch_event_ops = {
+        .look = event_look,
+        .start = event_start,
+        .arm = event_arm,
+        .stop = event_stop,
+        .free = event_free,
+};

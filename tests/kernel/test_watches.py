@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Sessions that wait for something, and then do by themselves what they were told to."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import time
+
+import pytest
+
+from daemon import BusError
+from system_bus import wait_until
+from trace_file import events, validate
+
+WRITE = "syscalls:sys_enter_write"
+INSTANCES = pathlib.Path("/sys/kernel/tracing/instances")
+
+
+def ring(root, *watches, name="ring", **more):
+    spec = {"events": [WRITE], "mode": "ring", "ring_size": "4M", "watches": list(watches)}
+    return root.start(name, {**spec, **more})
+
+
+def watch(root, session, name="w"):
+    return next(entry for entry in root.describe(session)["watches"] if entry["name"] == name)
+
+
+def captures(root):
+    return [{**root.describe(row[-1]), "path": row[-1]} for row in root.manager("ListCaptures", "(a{sv})", {})]
+
+
+def complete(root):
+    return [about for about in captures(root) if about["state"] == "complete"]
+
+
+def wait_fired(root, session, n=1, name="w"):
+    wait_until(lambda: watch(root, session, name)["fired"] >= n, f"the watch {name} has not fired {n} times")
+
+
+def by_fd_9(writer):
+    """The condition that only a writer's own calls meet."""
+    return f"fd == 9 && common_pid == {writer.pid}"
+
+
+def test_an_event_takes_a_snapshot(root, daemon, writer, folder):
+    """What led to it is on disk, with a reason; the watch tells when it was, and what the kernel said."""
+    program = writer(1)
+    before = time.time()
+    session = ring(root, f'w event={WRITE} reason="the writer wrote" if {by_fd_9(program)}')
+    assert len(daemon.instances()) == 2
+    time.sleep(0.2)
+    assert watch(root, session)["fired"] == 0 and watch(root, session)["last"] is None
+    program.go()
+    wait_fired(root, session)
+    wait_until(lambda: len(complete(root)) == 1, "there is no capture")
+    (about,) = captures(root)
+    assert about["reason"] == "w: the writer wrote"
+    (path,) = root.save_all(about["path"], folder / "saved")
+    validate(path)
+    assert [event for event in events(path) if event.pid == program.pid and event.name == "sys_enter_write"]
+    told = watch(root, session)
+    assert before <= told["last"] / 1e6 <= time.time()
+    assert told["next"] / 1e6 == pytest.approx(told["last"] / 1e6 + 60, abs=5)
+    assert told["kind"] == "event" and told["what"] == WRITE and told["action"] == "snapshot"
+    wait_until(lambda: f"-{program.pid}" in (watch(root, session)["seen"] or ""), "it is not told what was seen")
+    assert "w: the writer wrote" in daemon.log
+    assert root.describe(session)["state"] == "active"
+    root.session(session, "Stop")
+    wait_until(lambda: not daemon.instances(), "an instance is left")
+
+
+def test_no_more_often_than_permitted(root, writer):
+    """The interval holds, what came meanwhile is not made up for, and what comes afterwards counts."""
+    program = writer(400, 100)
+    session = ring(root, f"w event={WRITE} interval=2s if {by_fd_9(program)}")
+    program.go()
+    wait_fired(root, session)
+    first = watch(root, session)
+    program.go()
+    wait_until(lambda: watch(root, session)["next"] is None, "it is never permitted again", timeout=30)
+    time.sleep(0.5)
+    assert watch(root, session)["fired"] == 1
+    program.go()
+    wait_fired(root, session, 2)
+    assert watch(root, session)["last"] >= first["last"] + 2_000_000
+    root.session(session, "Stop")
+
+
+def test_daily_maximum(root, writer):
+    program = writer(3000, 1)
+    session = ring(root, f"w event={WRITE} interval=10ms daily=3 if {by_fd_9(program)}")
+
+    def write_until(n):
+        def done():
+            program.go()
+            return watch(root, session)["fired"] >= n
+
+        wait_until(done, f"it has not fired {n} times")
+
+    write_until(3)
+    for _ in range(20):
+        program.go()
+        time.sleep(0.02)
+    told = watch(root, session)
+    assert told["fired"] == 3
+    assert told["next"] / 1e6 > time.time() + 23 * 3600
+
+
+def test_several_watches_and_what_they_do(root, daemon, writer):
+    """One starts another session by a profile, one rotates, one stops; each has its name."""
+    (daemon.profiles / "other.json").write_text(json.dumps({"events": [WRITE], "description": "of a test", "cost": "low"}))
+    root.manager("Reload")
+    first, second, third = writer(1), writer(1), writer(1)
+    session = root.start(
+        "main",
+        {
+            "events": [WRITE],
+            "watches": [
+                f"begin event={WRITE} action=start:other if {by_fd_9(first)}",
+                f"turn event={WRITE} action=rotate if {by_fd_9(second)}",
+                f"end event={WRITE} action=stop reason=enough if {by_fd_9(third)}",
+            ],
+        },
+    )
+    capture = root.capture_of(session)
+    root.wait_for_segment(capture)
+    first.go()
+    wait_until(lambda: "main.begin" in [row[1] for row in root.manager("ListSessions")], "the other was not started")
+    other = root.manager("GetSession", "(s)", "main.begin")
+    wait_until(lambda: root.describe(other)["state"] == "active", "the other does not record")
+    second.go()
+    wait_until(lambda: len(root.segments(capture)) == 2, "it was not rotated")
+    third.go()
+    wait_until(lambda: root.describe(session)["state"] == "stopped", "it was not stopped")
+    assert root.describe(session)["reason"] == "end: enough"
+    assert root.describe(capture)["reason"] == "end: enough"
+    root.session(other, "Stop")
+
+
+def test_after_a_moment(root, writer, folder):
+    """What comes after the event is in the capture, too."""
+    program = writer(1000, 500)
+    session = ring(root, f"w event={WRITE} after=2s if {by_fd_9(program)}")
+    program.go()
+    wait_fired(root, session)
+    program.go()
+    wait_until(lambda: len(complete(root)) == 1, "there is no capture", timeout=30)
+    assert complete(root)[0]["events"] >= 1000
+
+
+def test_it_begins_anew_with_each_run(root, daemon, writer):
+    program = writer(2, 1)
+    session = ring(root, f"w event={WRITE} action=stop if {by_fd_9(program)}")
+    for _ in range(2):
+        program.go()
+        wait_until(lambda: root.describe(session)["state"] == "stopped", "it was not stopped")
+        wait_until(lambda: not daemon.instances(), "an instance is left")
+        root.session(session, "Start")
+    root.session(session, "Remove")
+
+
+def test_a_killed_daemon_leaves_nothing(root, daemon, start_daemon):
+    ring(root, f"w event={WRITE} if fd == 77")
+    assert len(daemon.instances()) == 2
+    daemon.process.send_signal(signal.SIGKILL)
+    daemon.process.wait(10)
+    again = start_daemon()
+    wait_until(lambda: not again.instances(), "what the killed daemon left is still there")
+    daemon.process.returncode = 0
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("w event=no:such_event", 'watches: w: No event is called "no:such_event"'),
+        (f"w event={WRITE} if fdd == 1", "fdd"),
+        ("w event=sched:sched_switch interval=1ms", "from 10ms"),
+        ("w evnt=sched:sched_switch", "event=, latency="),
+        ("w event=sched:sched_switch action=start:nothing", "nothing"),
+        ("w event=sched:sched_switch action=rotate", 'nothing to rotate with mode "ring"'),
+    ],
+)
+def test_bad_watches(root, daemon, text, message):
+    """The message names the offender, and what records already goes on."""
+    running = ring(root, f"w event={WRITE} if fd == 77", name="running")
+    with pytest.raises(BusError, match=re.escape(message)):
+        ring(root, text, name="bad")
+    assert root.describe(running)["state"] == "active"
+    assert len(root.manager("ListSessions")) == 1 and len(daemon.instances()) == 2
+
+
+def test_moment_of_an_event(root):
+    """From the event to the moment that is fixed: the limit is one for machines that do something else, too. What
+    docs/performance.md says was measured with this."""
+    samples = int(os.environ.get("KTRACED_WATCH_SAMPLES", "40"))
+    event = "syscalls:sys_enter_getppid"
+    session = ring(
+        root, f"w event={event} interval=10ms daily=100000 if common_pid == {os.getpid()}", events=[event], ring_size="512K"
+    )
+    delays = []
+    while len(delays) < samples:
+        n = watch(root, session)["fired"]
+        before = time.time()
+        os.getppid()
+        wait_fired(root, session, n + 1)
+        delays.append(watch(root, session)["last"] / 1e6 - before)
+        wait_until(lambda: watch(root, session)["next"] is None, "it is never permitted again")
+        time.sleep(0.1)
+    delays.sort()
+    at = {percent: delays[min(len(delays) - 1, len(delays) * percent // 100)] * 1000 for percent in (50, 90, 99)}
+    print(f"{samples} events: " + ", ".join(f"p{percent} {delay:.2f} ms" for percent, delay in at.items()))
+    assert at[99] < 2000
