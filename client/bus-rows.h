@@ -27,8 +27,11 @@ typedef struct SessionRow {
         char *state;
         char *mode;
         char *path;
-        bool has_ring; /* from the description: bus_session_read_ring() */
+        bool has_ring; /* as the following from the description: bus_session_read_row() */
         RingRow ring;
+        bool has_watches;
+        uint64_t last_watch; /* when one of its watches was met, usec since the epoch; 0: never, or not known */
+        uint64_t next_watch; /* when all are permitted again; 0: they are */
 } SessionRow;
 
 typedef struct SessionRows {

@@ -125,21 +125,40 @@ static uint64_t member(struct json_object *object, const char *key) {
         return json_object_object_get_ex(object, key, &value) ? json_object_get_uint64(value) : 0;
 }
 
-int bus_session_read_ring(BusClient *client, const char *path, Error *error, RingRow *ret) {
+/* The latest of those of its watches. */
+static uint64_t latest(struct json_object *description, const char *key) {
+        struct json_object *watches;
+        uint64_t time = 0;
+
+        if (!json_object_object_get_ex(description, "watches", &watches))
+                return 0;
+        for (size_t i = 0; i < json_object_array_length(watches); i++) {
+                uint64_t one = member(json_object_array_get_idx(watches, i), key);
+
+                time = one > time ? one : time;
+        }
+        return time;
+}
+
+int bus_session_read_row(BusClient *client, SessionRow *row, Error *error) {
         CLEANUP_JSON struct json_object *description = NULL;
         CLEANUP_FREE char *text = NULL;
         struct json_object *ring;
         int r;
 
-        r = bus_client_call_simple(client, path, KTRACED_SESSION_INTERFACE, "Describe", NULL,
+        r = bus_client_call_simple(client, row->path, KTRACED_SESSION_INTERFACE, "Describe", NULL,
                                    CALL_BRIEF | CALL_NO_AUTO_START, 's', error, &text);
         if (r >= 0)
                 r = describe_parse(text, error, &description);
         if (r < 0)
                 return r;
-        if (!json_object_object_get_ex(description, "ring", &ring))
-                return error_set_errno(error, -ENODATA, "Cannot read the ring");
-        *ret = (RingRow){
+        row->has_watches = json_object_object_get_ex(description, "watches", NULL);
+        row->last_watch = latest(description, "last");
+        row->next_watch = latest(description, "next");
+        row->has_ring = json_object_object_get_ex(description, "ring", &ring);
+        if (!row->has_ring)
+                return 0;
+        row->ring = (RingRow){
                 .capacity = member(ring, "capacity"),
                 .fill = member(ring, "fill"),
                 .held = member(ring, "held"),

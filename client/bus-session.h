@@ -38,8 +38,8 @@ int bus_session_read_histogram(BusClient *client, const char *path, const char *
 int bus_session_add_process(BusClient *client, const char *path, int pidfd, Error *error);
 /* The caller frees. */
 int bus_session_describe(BusClient *client, const char *path, Error *error, char **ret_json);
-/* Without asking for a password. -ENODATA when the session is no ring that is active. */
-int bus_session_read_ring(BusClient *client, const char *path, Error *error, RingRow *ret);
+/* Fills in what stands in the description only, of the row's ring and watches. Without asking for a password. */
+int bus_session_read_row(BusClient *client, SessionRow *row, Error *error);
 
 /* `ret` may hold an earlier status, which is then freed. Does not have the bus start a daemon that has gone. */
 int bus_session_get_status(BusClient *client, const char *path, Error *error, SessionStatus *ret);

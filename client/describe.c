@@ -35,6 +35,7 @@ static const struct {
         { "end_realtime", UNIT_TIME }, { "owner", UNIT_USER },       { "state", UNIT_STATE },
         { "ring_size", UNIT_SIZE },    { "capacity", UNIT_SIZE },    { "most", UNIT_SIZE },
         { "fill", UNIT_SIZE },         { "held", UNIT_ROUGH_SPAN },  { "window", UNIT_SPAN },
+        { "last", UNIT_TIME },         { "next", UNIT_TIME },
 };
 
 static Unit unit_of(const char *key) {

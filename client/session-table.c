@@ -7,11 +7,15 @@
 #include "client/bus-session.h"
 #include "ktraced/cleanup.h"
 
-static void read_ring(BusClient *client, SessionRow *row) {
+/* They stand only where a session has watches. */
+#define N_WATCH_COLUMNS 2U
+
+/* What others' sessions hold is theirs: it is left out. */
+static void read_row(BusClient *client, SessionRow *row) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
 
-        if (strcmp(row->mode, "ring") == 0 && strcmp(row->state, "active") == 0)
-                row->has_ring = bus_session_read_ring(client, row->path, &error, &row->ring) >= 0;
+        if (strcmp(row->state, "active") == 0)
+                (void) bus_session_read_row(client, row, &error);
 }
 
 static void add_span(Table *table, uint64_t usec) {
@@ -33,6 +37,11 @@ static void add_ring(Table *table, const SessionRow *row) {
         add_span(table, row->ring.window);
 }
 
+static void add_watches(Table *table, const SessionRow *row) {
+        table_add_time(table, row->last_watch);
+        table_add_time(table, row->next_watch);
+}
+
 int session_table_new(BusClient *client, SessionRows *rows, Table **ret) {
         static const TableColumn columns[] = {
                 { .key = "id", .title = "ID" },
@@ -44,17 +53,24 @@ int session_table_new(BusClient *client, SessionRows *rows, Table **ret) {
                 { .key = "capacity", .title = "RING", .to_the_right = true },
                 { .key = "held", .title = "HOLDS", .to_the_right = true },
                 { .key = "window", .title = "WINDOW", .to_the_right = true },
+                { .key = "last_watch", .title = "LAST" },
+                { .key = "next_watch", .title = "NEXT" },
         };
+        size_t n_columns = ELEMENTSOF(columns) - N_WATCH_COLUMNS;
         Table *table;
         int r;
 
-        r = table_new(columns, ELEMENTSOF(columns), &table);
+        for (size_t i = 0; i < rows->n_rows; i++) {
+                read_row(client, &rows->rows[i]);
+                if (rows->rows[i].has_watches)
+                        n_columns = ELEMENTSOF(columns);
+        }
+        r = table_new(columns, n_columns, &table);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < rows->n_rows; i++) {
-                SessionRow *row = &rows->rows[i];
+                const SessionRow *row = &rows->rows[i];
 
-                read_ring(client, row);
                 table_begin_row(table);
                 table_add_string(table, row->id);
                 table_add_string(table, row->name);
@@ -62,6 +78,8 @@ int session_table_new(BusClient *client, SessionRows *rows, Table **ret) {
                 table_add_state(table, row->state);
                 table_add_string(table, row->mode);
                 add_ring(table, row);
+                if (n_columns == ELEMENTSOF(columns))
+                        add_watches(table, row);
         }
         *ret = table;
         return 0;

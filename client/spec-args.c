@@ -32,6 +32,7 @@ void spec_args_clear(SpecArgs *args) {
         strv_free(args->triggers);
         strv_free(args->histograms);
         strv_free(args->queries);
+        strv_free(args->watches);
         strv_free(args->options);
         strv_free(args->functions);
         strv_free(args->functions_notrace);
@@ -317,6 +318,8 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return strv_append(&args->histograms, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
         case OPTION_SQL:
                 return strv_append(&args->queries, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
+        case OPTION_WATCH_FOR:
+                return strv_append(&args->watches, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
         case OPTION_UNIT:
                 args->unit = argument;
                 return PARSE_GO_ON;

@@ -24,7 +24,7 @@ typedef struct SpecArgs {
         size_t last_event;  /* index of the first pattern of the newest -e */
         bool excluding;     /* -v was seen */
         bool last_is_probe; /* the newest of -e and --probe is --probe */
-        char **triggers, **histograms, **queries;
+        char **triggers, **histograms, **queries, **watches;
         char **filters; /* pattern, expression, pattern, expression ... */
         int32_t *pids;
         size_t n_pids;
@@ -71,6 +71,7 @@ enum {
         OPTION_UNIT,
         OPTION_HIST,
         OPTION_SQL,
+        OPTION_WATCH_FOR,
         OPTION_USER,
         OPTION_SCOPE,
         OPTION_AFTER_SPEC,
@@ -110,6 +111,7 @@ enum {
         { "trigger", required_argument, NULL, 'R' }, \
         { "hist", required_argument, NULL, OPTION_HIST }, \
         { "sql", required_argument, NULL, OPTION_SQL }, \
+        { "watch", required_argument, NULL, OPTION_WATCH_FOR }, \
         { "unit", required_argument, NULL, OPTION_UNIT }, \
         { "user", required_argument, NULL, OPTION_USER }, \
         { "probe", required_argument, NULL, OPTION_PROBE }, \

@@ -35,7 +35,6 @@ int verb_status(Globals *globals, int argc, char *argv[]);
 int verb_session(Globals *globals, int argc, char *argv[]);
 int verb_hist(Globals *globals, int argc, char *argv[]);
 int verb_mark(Globals *globals, int argc, char *argv[]);
-int verb_monitor(Globals *globals, int argc, char *argv[]);
 int verb_vacuum(Globals *globals, int argc, char *argv[]);
 int verb_run(Globals *globals, int argc, char *argv[]);
 int verb_snapshot(Globals *globals, int argc, char *argv[]);

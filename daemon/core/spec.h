@@ -34,7 +34,7 @@
 #define SPEC_GRAPH_DEPTH_MAX 50U      /* FTRACE_RETFUNC_DEPTH (include/linux/ftrace.h, 5.15) */
 #define SPEC_PROBES_MAX 128U
 #define SPEC_TRIGGERS_MAX 64U
-#define SPEC_WATCHES_MAX 16U /* most are an instance of the kernel's each */
+#define SPEC_WATCHES_MAX 16U            /* most are an instance of the kernel's each */
 #define SPEC_USER_MAX (UINT32_MAX - 1U) /* the last number means no user */
 #define SPEC_PATTERN_LENGTH 256U
 #define SPEC_TEXT_LENGTH 1024U             /* of a probe, trigger, histogram or query */

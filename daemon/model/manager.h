@@ -109,7 +109,7 @@ void manager_shutdown(Manager *manager, ModelDone done, void *userdata);
 typedef struct ResolvedSpec {
         Spec *spec;
         EventSelection selection;
-        Identity owner; /* whose session it is to be */
+        Identity owner;  /* whose session it is to be */
         unsigned powers; /* those of the spec and its selection, and of the profiles that its watches start */
 } ResolvedSpec;
 void resolved_spec_free(ResolvedSpec *resolved);

@@ -82,6 +82,30 @@ def test_window(run, ring):
     assert done.returncode == 2 and "--window is for 'session start'" in done.stderr
 
 
+def test_watch_tells_when_it_was_met(run, ring):
+    """The list says so, and only where there are watches."""
+    event = "syscalls:sys_enter_getppid"
+    text = f"me event={event} interval=1h reason=asked if common_pid == {os.getpid()}"
+    done = run("session", "start", "watching", "-e", SWITCH, "--ring-size=1M", "--watch", text)
+    assert done.returncode == 0, done.stderr
+    os.getppid()
+
+    def met():
+        (row,) = [row for row in sessions(run) if row["name"] == "watching"]
+        return row["last_watch"] and row
+
+    row = wait_until(met, "the watch was not met", timeout=30, interval=0.2)
+    assert 3500e6 < row["next_watch"] - row["last_watch"] < 3700e6
+    assert run("session", "list").stdout.splitlines()[0].split()[9:] == ["LAST", "NEXT"]
+    shown = run("session", "show", "watching").stdout
+    assert "name me, kind event" in shown and "fired 1," in shown, shown
+    wait_until(lambda: [row for row in captures(run) if row["state"] == "complete"], "there is no capture")
+    (row,) = captures(run)
+    assert json.loads(run("--json=short", "capture", "show", row["id"]).stdout)["reason"] == "me: asked"
+    bad = run("session", "start", "bad", "-e", SWITCH, "--ring-size=1M", "--watch", "me event=no:such")
+    assert bad.returncode != 0 and 'No event is called "no:such"' in bad.stderr
+
+
 def test_nobody_else_sees_what_a_ring_holds(run, ring, polkit):
     """Nor are they asked for a password."""
     polkit.actions["org.ktraced1.read-captures"] = "no"
