@@ -52,7 +52,7 @@ static const Member segment_members[] = {
         { "start_realtime", MEMBER_NUMBER, offsetof(SegmentInfo, start_realtime) },
         { "end_realtime", MEMBER_NUMBER, offsetof(SegmentInfo, end_realtime) },
         { "raw_bytes", MEMBER_NUMBER, offsetof(SegmentInfo, raw_bytes) },
-        { "compression_usec", MEMBER_NUMBER, offsetof(SegmentInfo, compression_usec) },
+        { "compress_usec", MEMBER_NUMBER, offsetof(SegmentInfo, compress_usec) },
 };
 
 static const char *const state_names[_CAPTURE_STATE_MAX] = {

@@ -28,11 +28,11 @@ typedef struct SegmentInfo {
         uint64_t number; /* from 1; gaps at the front where old segments were dropped */
         uint64_t bytes;  /* size of the file once closed; recorded page bytes before */
         uint64_t events;
-        uint64_t start_realtime;   /* usec */
-        uint64_t end_realtime;     /* usec; 0 while open */
-        uint64_t raw_bytes;        /* size before it was compressed; as `bytes`: not worth it; 0: not compressed */
-        uint64_t compression_usec; /* what that took */
-        char sha256[65];           /* lower-case hexadecimal; empty until computed */
+        uint64_t start_realtime; /* usec */
+        uint64_t end_realtime;   /* usec; 0 while open */
+        uint64_t raw_bytes;      /* size before it was compressed; as `bytes`: not worth it; 0: not compressed */
+        uint64_t compress_usec;  /* what that took */
+        char sha256[65];         /* lower-case hexadecimal; empty until computed */
 } SegmentInfo;
 
 typedef struct CpuLoss {

@@ -43,7 +43,7 @@ static CaptureMetadata *make(void) {
                                                                         .start_realtime = 13,
                                                                         .end_realtime = 14,
                                                                         .raw_bytes = 176,
-                                                                        .compression_usec = 15,
+                                                                        .compress_usec = 15,
                                                                         .sha256 = SHA256 }),
                          0);
         assert_int_equal(metadata_add_segment(metadata, &(SegmentInfo){ .number = 11 }), 0);
@@ -86,7 +86,7 @@ static void assert_equal(const CaptureMetadata *a, const CaptureMetadata *b) {
                 assert_int_equal(a->segments[i].start_realtime, b->segments[i].start_realtime);
                 assert_int_equal(a->segments[i].end_realtime, b->segments[i].end_realtime);
                 assert_int_equal(a->segments[i].raw_bytes, b->segments[i].raw_bytes);
-                assert_int_equal(a->segments[i].compression_usec, b->segments[i].compression_usec);
+                assert_int_equal(a->segments[i].compress_usec, b->segments[i].compress_usec);
                 assert_string_equal(a->segments[i].sha256, b->segments[i].sha256);
         }
 }
