@@ -92,6 +92,7 @@ static int parse_fields(ProbeText *text) {
         while (*text->at == '.' || (text->at[0] == '-' && text->at[1] == '>')) {
                 size_t length;
 
+                text->by_name = true;
                 text->at += *text->at == '.' ? 1 : 2;
                 length = strspn(text->at, NAME_CHARACTERS);
                 if (length == 0)
@@ -110,6 +111,7 @@ static int parse_variable(ProbeText *text, ProbeKind kind) {
         size_t length = strspn(name, NAME_CHARACTERS);
 
         if (is_of_kernel(kind) && length == 3 && strncmp(name, "arg*", 4) == 0) {
+                text->by_name = true;
                 text->at += 5;
                 return 0;
         }
@@ -204,6 +206,7 @@ static int parse_dereference(ProbeText *text, ProbeKind kind) {
 
 /* An argument of the function by its name: a kernel with BTF knows it (6.5 and later). */
 static int parse_by_name(ProbeText *text) {
+        text->by_name = true;
         text->at += strspn(text->at, NAME_CHARACTERS);
         return parse_fields(text);
 }

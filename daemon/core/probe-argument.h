@@ -5,6 +5,7 @@
  * The text of a probe's definition as it is read, and its arguments. For probe.c only; the grammar stands in probe.h.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/probe.h"
@@ -13,6 +14,7 @@ typedef struct ProbeText {
         const char *start;
         const char *at; /* what comes next */
         Error *error;
+        bool by_name; /* so far: $arg*, or an argument or field by its name */
 } ProbeText;
 
 /* Sets the error: `why`, the definition, and a mark below `at`. Returns -EINVAL. */

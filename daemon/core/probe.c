@@ -224,6 +224,7 @@ int probe_parse(const char *definition, Error *error, Probe *ret) {
                 return out_of_memory(error);
         if (r < 0)
                 return r;
+        probe.by_name = text.by_name;
         *ret = probe;
         probe = (Probe){ 0 };
         return 0;

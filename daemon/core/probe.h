@@ -49,6 +49,7 @@ typedef struct Probe {
         char *symbol;    /* kprobe: without module and offset */
         unsigned file;   /* uprobe: which of the files */
         char *arguments; /* as written, a space between two; may be empty */
+        bool by_name;    /* one of them is $arg*, or an argument or field by its name */
 } Probe;
 
 /* ERROR_INVALID_ARGUMENT: a sentence, then the definition and, on a line of its own, '^' below the position. */

@@ -105,6 +105,8 @@ static int check_probe(const Probe *probe, const Spec *spec, Error *error) {
         case PROBE_KRETPROBE: {
                 int r = features_require("kprobes", "probes", error);
 
+                if (r >= 0 && probe->by_name)
+                        r = features_require("probe_arguments_by_name", "probes", error);
                 return r < 0 ? r : check_module(probe, error);
         }
         case PROBE_UPROBE:

@@ -60,6 +60,30 @@ static void test_arguments(void **state) {
         assert_int_equal(probe_check("kretprobe:f $retval->f_inode.i_ino:u64", NULL), 0);
 }
 
+static void test_what_needs_types(void **state) {
+        static const struct {
+                const char *definition;
+                bool by_name;
+        } probes[] = {
+                { "kprobe:f", false },
+                { "kprobe:f a=%di b=+0(%si):ustring $arg1 @f.x", false },
+                { "kretprobe:f $retval", false },
+                { "eprobe:a:b $count", false },
+                { "kprobe:f %di count", true },
+                { "kprobe:f +0(name):string", true },
+                { "kprobe:f $arg*", true },
+                { "kretprobe:f $retval->i_ino", true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(probes); i++) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                CLEANUP(probe_clear) Probe probe = { 0 };
+
+                assert_succeeds(probe_parse(probes[i].definition, &error, &probe), &error);
+                assert_int_equal(probe.by_name, probes[i].by_name);
+        }
+}
+
 static void test_refusals(void **state) {
         static const struct {
                 const char *definition, *message, *marked;
@@ -144,9 +168,9 @@ static void test_lists(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_commands), cmocka_unit_test(test_arguments),
-                cmocka_unit_test(test_refusals), cmocka_unit_test(test_nesting_and_number),
-                cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_commands),           cmocka_unit_test(test_arguments),
+                cmocka_unit_test(test_what_needs_types),   cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_nesting_and_number), cmocka_unit_test(test_lists),
         };
 
         return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
