@@ -22,6 +22,7 @@
 #include "kernel/features.h"
 #include "kernel/functions.h"
 #include "kernel/instance-private.h"
+#include "kernel/symbols.h"
 #include "kernel/tracing-dir.h"
 
 /* Takes all kinds (4.20 and later). It is opened without O_TRUNC, which would remove everybody's. */
@@ -139,19 +140,15 @@ int probe_set_check(const Spec *spec, Error *error) {
 
 /* Defining */
 
-/* A name that the kernel does not know gives ENOENT or EINVAL, as other things do. */
 static int suggest_function(const Probe *probe, Error *error) {
         CLEANUP(function_list_clear) FunctionList list = { 0 };
         Suggestion suggestion;
 
-        if (!probe->symbol || functions_read(NULL, &list) < 0)
+        if (functions_read(NULL, &list) < 0)
                 return 0;
         suggestion_init(&suggestion, probe->symbol);
-        for (size_t i = 0; i < list.n_functions; i++) {
-                if (strcmp(list.functions[i].name, probe->symbol) == 0)
-                        return 0;
+        for (size_t i = 0; i < list.n_functions; i++)
                 suggestion_consider(&suggestion, list.functions[i].name);
-        }
         if (!suggestion_best(&suggestion))
                 return 0;
         return error_set(error, ERROR_NO_SUCH_FUNCTION,
@@ -159,18 +156,51 @@ static int suggest_function(const Probe *probe, Error *error) {
                          probe->name, probe->symbol, suggestion_best(&suggestion));
 }
 
+/* The kernel's errors are the same for a name that it does not know, for data, for code that is gone since the boot,
+ * and for code that a probe itself would run through (NOKPROBE_SYMBOL() and noinstr). 0 when there is nothing to add
+ * to `reason`, which may be NULL. */
+static int explain_symbol(const Probe *probe, const char *reason, Error *error) {
+        char type;
+        int r;
+
+        if (!probe->symbol)
+                return 0;
+        r = symbols_find(probe->symbol, &type);
+        if (r == -ENOENT)
+                return suggest_function(probe, error);
+        if (r < 0)
+                return 0;
+        if (!strchr("tTwW", type))
+                return error_set(error, ERROR_NO_SUCH_FUNCTION,
+                                 "probes: %s: \"%s\" is data of the kernel and no function", probe->name,
+                                 probe->symbol);
+        if (!reason || !strstr(reason, "Failed to register"))
+                return 0;
+        return error_set(error, ERROR_KERNEL_REFUSED,
+                         "probes: %s: the function \"%s\" of the kernel cannot be probed: %s", probe->name,
+                         probe->symbol, reason);
+}
+
 /* The log is everybody's: an entry counts when it is about our group. */
+static char *read_reason(const ProbeSet *set) {
+        CLEANUP_FREE char *log = tracefs_error_all(NULL), *reason = NULL;
+
+        if (!log || error_log_parse_last(log, &reason) < 0 || !strstr(reason, set->group))
+                return NULL;
+        return STEAL_PTR(reason);
+}
+
 static int refuse(const ProbeSet *set, const Probe *probe, int r, Error *error) {
-        CLEANUP_FREE char *log = NULL, *reason = NULL;
-        int suggested;
+        CLEANUP_FREE char *reason = NULL;
+        int explained;
 
         if (r == -ENOMEM)
                 return error_set_errno(error, r, "Cannot define the probe \"%s\"", probe->name);
-        suggested = suggest_function(probe, error);
-        if (suggested < 0)
-                return suggested;
-        log = tracefs_error_all(NULL);
-        if (log && error_log_parse_last(log, &reason) >= 0 && strstr(reason, set->group))
+        reason = read_reason(set);
+        explained = explain_symbol(probe, reason, error);
+        if (explained < 0)
+                return explained;
+        if (reason)
                 return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the probe \"%s\": %s", probe->name,
                                  reason);
         /* Without a word: nothing but that tells a kernel without them. */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -120,6 +121,27 @@ int symbols_read(char **ret, size_t *ret_size) {
         *ret = STEAL_PTR(text);
         *ret_size = size;
         return 0;
+}
+
+int symbols_find(const char *name, char *ret_type) {
+        CLEANUP_FREE char *text = NULL, *searched = NULL;
+        size_t size, length = strlen(name) + 1;
+        int r;
+
+        r = symbols_read(&text, &size);
+        if (r < 0)
+                return r;
+        if (asprintf(&searched, " %s", name) < 0) {
+                searched = NULL;
+                return -ENOMEM;
+        }
+        /* "ADDRESS KIND NAME", and behind a tab the module */
+        for (const char *at = text; (at = strstr(at, searched)); at += length)
+                if ((at[length] == '\n' || at[length] == '\t') && at - text >= 2 && at[-2] == ' ') {
+                        *ret_type = at[-1];
+                        return 0;
+                }
+        return -ENOENT;
 }
 
 int symbols_are_shown(bool *ret) {

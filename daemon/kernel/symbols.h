@@ -17,5 +17,8 @@
  * start again whenever the position of a read is not that of the one before. */
 int symbols_read(char **ret, size_t *ret_size);
 
+/* The letter that nm(1) has for the kind of a symbol, of the first of that name. -ENOENT: there is none. */
+int symbols_find(const char *name, char *ret_type);
+
 /* Whether the addresses are shown, and not all zero. -ENOENT: the kernel has no such file. */
 int symbols_are_shown(bool *ret);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -24,10 +25,14 @@ static void check_table(void) {
         CLEANUP_FREE char *text = NULL;
         size_t size = 0;
         bool shown = false;
+        char type;
 
         assert_int_equal(symbols_read(&text, &size), 0);
         assert_int_equal(strlen(text), size);
         assert_non_null(strstr(text, " schedule\n"));
+        assert_int_equal(symbols_find("schedule", &type), 0);
+        assert_int_equal(type, 'T');
+        assert_int_equal(symbols_find("schedul", &type), -ENOENT);
         assert_int_equal(symbols_are_shown(&shown), 0);
         /* One symbol of the kernel's own code tells it for all. */
         assert_int_equal(shown, strstr(text, "0000000000000000 T schedule\n") == NULL);
