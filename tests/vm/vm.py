@@ -9,8 +9,7 @@ DIR, made by payload.sh, is unpacked over the guest's root before. For tests, `G
 of commands, and `new_disk()` gives several boots one disk.
 
 Emulation is QEMU's own (TCG), so that this runs anywhere; KTRACED_VM_ACCEL=kvm uses KVM where that works.
-KTRACED_VM_QEMU names another QEMU: 7.2 livelocks when function_graph patches thousands of functions on two
-processors, 10.0 of Debian's backports does not.
+KTRACED_VM_QEMU names another QEMU than that of qemu.py.
 """
 
 import argparse
@@ -33,6 +32,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import image  # noqa: E402
+import qemu  # noqa: E402
 import rt  # noqa: E402
 
 AGENT = pathlib.Path(__file__).with_name("agent.py")
@@ -128,7 +128,7 @@ class Guest:
         # The second NVMe namespace that a payload could be races with the root: hence virtio.
         return [
             "nice", "-n", "10", "setpriv", "--pdeathsig", "KILL", "--",
-            os.environ.get("KTRACED_VM_QEMU", "qemu-system-x86_64"),
+            *qemu.command(),
             "-accel", accelerator, "-cpu", "max,-svm", "-machine", "q35", "-smp", str(self.cpus), "-m", str(self.memory),
             "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot",
             *self._kernel(),
