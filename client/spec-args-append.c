@@ -228,6 +228,8 @@ int spec_args_append(const SpecArgs *args, sd_bus_message *message) {
         if (r >= 0)
                 r = append_strings(message, "watches", args->watches);
         if (r >= 0)
+                r = append_strings(message, "synthetic_events", args->synthetic_events);
+        if (r >= 0)
                 r = append_strings(message, "functions", args->functions);
         if (r >= 0)
                 r = append_strings(message, "functions_notrace", args->functions_notrace);

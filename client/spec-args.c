@@ -16,6 +16,7 @@
 #include "core/probe.h"
 #include "core/spec.h"
 #include "core/strv.h"
+#include "core/synthetic-event.h"
 #include "ktraced/cleanup.h"
 
 /* The name that trace-cmd gives to everything there is, and its pattern. */
@@ -33,6 +34,8 @@ void spec_args_clear(SpecArgs *args) {
         strv_free(args->histograms);
         strv_free(args->queries);
         strv_free(args->watches);
+        strv_free(args->synthetic_events);
+        free(args->last_own);
         strv_free(args->options);
         strv_free(args->functions);
         strv_free(args->functions_notrace);
@@ -71,7 +74,7 @@ static ParseResult take_events(SpecArgs *args, const char *argument) {
         if (strv_length(patterns) == 0)
                 return wrong("--event", argument, "an event or a pattern");
         args->last_event = strv_length(args->events);
-        args->last_is_probe = false;
+        free(STEAL_PTR(args->last_own));
         for (size_t i = 0; patterns[i]; i++)
                 if (add_event(args, patterns[i]) < 0)
                         return out_of_memory();
@@ -97,23 +100,16 @@ static int add_filter(SpecArgs *args, const char *pattern, const char *expressio
         return r < 0 ? r : strv_append(&args->filters, expression);
 }
 
-/* The events of the newest -e, or the name of the newest --probe. */
+/* The events of the newest -e, or the name of the newest --probe or --synthetic. */
 static ParseResult newest_events(const SpecArgs *args, const char *option, const char *argument, char ***ret) {
-        CLEANUP(error_clear) Error error = ERROR_INIT;
-        CLEANUP(probe_clear) Probe probe = { 0 };
-        size_t n = strv_length(args->probes.definitions);
-
-        if (!args->last_is_probe && (!args->events || args->excluding)) {
-                (void) verb_usage("%s '%s' must follow the --event or --probe that it is for.", option, argument);
+        if (!args->last_own && (!args->events || args->excluding)) {
+                (void) verb_usage("%s '%s' must follow the --event, --probe or --synthetic that it is for.", option,
+                                  argument);
                 return PARSE_WRONG;
         }
-        if (!args->last_is_probe)
+        if (!args->last_own)
                 return strv_copy(args->events + args->last_event, ret) < 0 ? out_of_memory() : PARSE_GO_ON;
-        if (probe_parse(args->probes.definitions[n - 1], &error, &probe) < 0) {
-                (void) verb_usage("--probe: %s.", error_text(&error));
-                return PARSE_WRONG;
-        }
-        return strv_append(ret, probe.name) < 0 ? out_of_memory() : PARSE_GO_ON;
+        return strv_append(ret, args->last_own) < 0 ? out_of_memory() : PARSE_GO_ON;
 }
 
 static ParseResult take_filter(SpecArgs *args, const char *argument) {
@@ -224,15 +220,36 @@ static ParseResult take_user(SpecArgs *args, const char *argument) {
         return PARSE_GO_ON;
 }
 
+/* A filter or trigger can follow, which is for this event. */
+static ParseResult set_last_own(SpecArgs *args, const char *name) {
+        free(args->last_own);
+        args->last_own = strdup(name);
+        return args->last_own ? PARSE_GO_ON : out_of_memory();
+}
+
 static ParseResult take_probe(SpecArgs *args, const char *argument) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(probe_clear) Probe probe = { 0 };
+        int r = probe_args_add(&args->probes, argument, &error);
 
-        if (probe_args_add(&args->probes, argument, &error) >= 0) {
-                args->last_is_probe = true;
-                return PARSE_GO_ON;
-        }
+        /* The definition as it was given may name a program, which the daemon's grammar does not take. */
+        if (r >= 0)
+                r = probe_parse(args->probes.definitions[strv_length(args->probes.definitions) - 1], &error, &probe);
+        if (r >= 0)
+                return set_last_own(args, probe.name);
         (void) verb_usage("--probe: %s.", error_text(&error));
         return PARSE_WRONG;
+}
+
+static ParseResult take_synthetic(SpecArgs *args, const char *argument) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        CLEANUP(synthetic_event_clear) SyntheticEvent event = { 0 };
+
+        if (synthetic_event_parse(argument, &error, &event) < 0) {
+                (void) verb_usage("--synthetic: %s", error_text(&error));
+                return PARSE_WRONG;
+        }
+        return strv_append(&args->synthetic_events, argument) < 0 ? out_of_memory() : set_last_own(args, event.name);
 }
 
 static ParseResult take_segments(SpecArgs *args, const char *argument) {
@@ -320,6 +337,8 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return strv_append(&args->queries, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
         case OPTION_WATCH_FOR:
                 return strv_append(&args->watches, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
+        case OPTION_SYNTHETIC:
+                return take_synthetic(args, argument);
         case OPTION_UNIT:
                 args->unit = argument;
                 return PARSE_GO_ON;

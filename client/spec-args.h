@@ -21,10 +21,10 @@
 typedef struct SpecArgs {
         bool given; /* any option at all */
         char **events;
-        size_t last_event;  /* index of the first pattern of the newest -e */
-        bool excluding;     /* -v was seen */
-        bool last_is_probe; /* the newest of -e and --probe is --probe */
-        char **triggers, **histograms, **queries, **watches;
+        size_t last_event; /* index of the first pattern of the newest -e */
+        bool excluding;    /* -v was seen */
+        char *last_own;    /* the newest of -e, --probe and --synthetic is none of -e: the name of its event */
+        char **triggers, **histograms, **queries, **watches, **synthetic_events;
         char **filters; /* pattern, expression, pattern, expression ... */
         int32_t *pids;
         size_t n_pids;
@@ -72,6 +72,7 @@ enum {
         OPTION_HIST,
         OPTION_SQL,
         OPTION_WATCH_FOR,
+        OPTION_SYNTHETIC,
         OPTION_USER,
         OPTION_SCOPE,
         OPTION_AFTER_SPEC,
@@ -112,6 +113,7 @@ enum {
         { "hist", required_argument, NULL, OPTION_HIST }, \
         { "sql", required_argument, NULL, OPTION_SQL }, \
         { "watch", required_argument, NULL, OPTION_WATCH_FOR }, \
+        { "synthetic", required_argument, NULL, OPTION_SYNTHETIC }, \
         { "unit", required_argument, NULL, OPTION_UNIT }, \
         { "user", required_argument, NULL, OPTION_USER }, \
         { "probe", required_argument, NULL, OPTION_PROBE }, \

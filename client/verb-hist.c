@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* `ktracectl hist`: the histograms of a session's event, once or live. */
+/* `ktracectl hist`: the histograms of a session, once or live. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -18,9 +18,11 @@
 #include "client/verb.h"
 #include "core/json-text.h"
 #include "core/parse.h"
+#include "core/strv.h"
 
 #define BAR_WIDTH 30
 #define KEY_WIDTH 40
+#define TRACKED_INDENT 8
 #define WATCH_INTERVAL UINT64_C(1000000) /* usec */
 
 enum {
@@ -75,12 +77,11 @@ static ParseResult parse(HistArgs *args, Globals *globals, int argc, char *argv[
         return PARSE_GO_ON;
 }
 
-/* The event of the session's first histogram. */
-static int find_event(BusClient *client, const char *path, Error *error, char **ret) {
+/* The events of the session's histograms, each once. */
+static int find_events(BusClient *client, const char *path, Error *error, char ***ret) {
         CLEANUP_JSON struct json_object *description = NULL;
         CLEANUP_FREE char *text = NULL;
         struct json_object *spec, *list;
-        const char *histogram;
         int r;
 
         r = bus_session_describe(client, path, error, &text);
@@ -91,9 +92,14 @@ static int find_event(BusClient *client, const char *path, Error *error, char **
         if (!json_object_object_get_ex(description, "spec", &spec) ||
             !json_object_object_get_ex(spec, "histograms", &list) || json_object_array_length(list) == 0)
                 return error_set(error, ERROR_NO_SUCH_EVENT, "The session has no histograms");
-        histogram = json_object_get_string(json_object_array_get_idx(list, 0));
-        *ret = strndup(histogram, strcspn(histogram, " "));
-        return *ret ? 0 : -ENOMEM;
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+                const char *histogram = json_object_get_string(json_object_array_get_idx(list, i));
+                CLEANUP_FREE char *event = strndup(histogram, strcspn(histogram, " "));
+
+                if (!event || (!strv_contains(*ret, event) && strv_append(ret, event) < 0))
+                        return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+        }
+        return 0;
 }
 
 static uint64_t number_of(struct json_object *object, const char *name) {
@@ -142,7 +148,27 @@ static void print_values(struct json_object *row) {
         }
 }
 
+/* "max 27: next_comm=bash prev_pid=0" */
+static void print_tracked(struct json_object *tracked) {
+        struct json_object *saved;
+
+        json_object_object_foreach(tracked, name, value) {
+                if (json_object_is_type(value, json_type_int))
+                        printf("%*s%s %" PRIu64, TRACKED_INDENT, "", name, json_object_get_uint64(value));
+        }
+        if (json_object_object_get_ex(tracked, "saved", &saved)) {
+                json_object_object_foreach(saved, field, kept) {
+                        const char *text = json_object_get_string(kept);
+
+                        printf(" %s=", field);
+                        escape_print(stdout, text, strlen(text));
+                }
+        }
+        putchar('\n');
+}
+
 static void print_row(struct json_object *row, uint64_t most) {
+        struct json_object *tracked;
         int width = print_key(row);
 
         printf("%*s %10" PRIu64 " ", width < KEY_WIDTH ? KEY_WIDTH - width : 0, "", hits_of(row));
@@ -150,6 +176,10 @@ static void print_row(struct json_object *row, uint64_t most) {
                 putchar('#');
         print_values(row);
         putchar('\n');
+        if (!json_object_object_get_ex(row, "tracked", &tracked))
+                return;
+        for (size_t i = 0; i < json_object_array_length(tracked); i++)
+                print_tracked(json_object_array_get_idx(tracked, i));
 }
 
 /* The kernel sorts the smallest first: the last rows are the most. */
@@ -174,8 +204,8 @@ static int print_histogram(struct json_object *histogram, const HistArgs *args) 
         return 0;
 }
 
-static int show(BusClient *client, const Globals *globals, const char *path, const char *event, const HistArgs *args,
-                Error *error) {
+/* Appends the histograms of one event. */
+static int read_event(BusClient *client, const char *path, const char *event, Error *error, struct json_object *ret) {
         CLEANUP_JSON struct json_object *histograms = NULL;
         CLEANUP_FREE char *text = NULL;
         int r;
@@ -186,22 +216,56 @@ static int show(BusClient *client, const Globals *globals, const char *path, con
         histograms = json_tokener_parse(text);
         if (!json_object_is_type(histograms, json_type_array))
                 return error_set(error, ERROR_FAILED, "ktraced sent no histogram");
+        for (size_t i = 0; i < json_object_array_length(histograms); i++) {
+                struct json_object *histogram = json_object_get(json_object_array_get_idx(histograms, i));
+
+                if (json_object_array_add(ret, histogram) < 0) {
+                        (void) json_object_put(histogram);
+                        return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+                }
+        }
+        return 0;
+}
+
+static int show(BusClient *client, const Globals *globals, const char *path, char *const *events,
+                const HistArgs *args, Error *error) {
+        CLEANUP_JSON struct json_object *histograms = json_object_new_array();
+        int r = histograms ? 0 : error_set(error, ERROR_NO_MEMORY, "Out of memory");
+
+        for (; r >= 0 && events && *events; events++)
+                r = read_event(client, path, *events, error, histograms);
+        if (r < 0)
+                return r;
         if (globals->json != JSON_OFF) {
                 json_print(globals, histograms);
                 return 0;
         }
         if (args->watch > 0 && isatty(STDOUT_FILENO))
                 fputs("\033[H\033[2J", stdout);
-        for (size_t i = 0; r >= 0 && i < json_object_array_length(histograms); i++)
+        for (size_t i = 0; r >= 0 && i < json_object_array_length(histograms); i++) {
+                if (i > 0)
+                        putchar('\n');
                 r = print_histogram(json_object_array_get_idx(histograms, i), args);
+        }
         (void) fflush(stdout);
         return r < 0 ? error_set_errno(error, r, "Cannot print the histogram") : 0;
+}
+
+static int find(BusClient *client, const HistArgs *args, Error *error, char **ret_path, char ***ret_events) {
+        int r = bus_manager_get_session(client, args->session, error, ret_path);
+
+        if (r < 0)
+                return r;
+        if (!args->event)
+                return find_events(client, *ret_path, error, ret_events);
+        return strv_append(ret_events, args->event) < 0 ? error_set(error, ERROR_NO_MEMORY, "Out of memory") : 0;
 }
 
 int verb_hist(Globals *globals, int argc, char *argv[]) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP(bus_client_freep) BusClient *client = NULL;
-        CLEANUP_FREE char *path = NULL, *found = NULL;
+        CLEANUP(strv_freep) char **events = NULL;
+        CLEANUP_FREE char *path = NULL;
         HistArgs args = { 0 };
         ParseResult result;
         int r;
@@ -212,11 +276,9 @@ int verb_hist(Globals *globals, int argc, char *argv[]) {
         r = bus_client_new(globals, &error, &client);
         if (r < 0)
                 return verb_failed(&error, "connect to ktraced");
-        r = bus_manager_get_session(client, args.session, &error, &path);
-        if (r >= 0 && !args.event)
-                r = find_event(client, path, &error, &found);
+        r = find(client, &args, &error, &path, &events);
         while (r >= 0) {
-                r = show(client, globals, path, args.event ? args.event : found, &args, &error);
+                r = show(client, globals, path, events, &args, &error);
                 if (args.watch == 0)
                         break;
                 /* Ctrl-C ends it: nothing is open that would have to be closed. */

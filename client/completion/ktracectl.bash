@@ -62,7 +62,7 @@ _ktracectl() {
         local globals='-h --help --version -q --quiet --json -j --no-pager --no-legend --no-ask-password -H --host
                 --embedded'
         local spec='-e --event -f --filter -v --exclude --profile -P --pid -c --children -M --cpus -C --clock -O
-                --option -b --buffer-size --duration -R --trigger --hist --sql --watch --unit --user --probe --ring-size --window --segment-size --segment-age --segments
+                --option -b --buffer-size --duration -R --trigger --hist --sql --synthetic --watch --unit --user --probe --ring-size --window --segment-size --segment-age --segments
                 --scope --symbols -p --tracer -l --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth
                 --all-functions --func-stack -T --stacktrace --user-stack'
         local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary

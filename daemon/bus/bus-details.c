@@ -169,6 +169,7 @@ static int add_spec_summary(BusCall *call, const Spec *spec, char *const *events
         summarize(stream, "functions", spec->functions);
         summarize(stream, "probes", spec->probes);
         summarize(stream, "sql", spec->sql);
+        summarize(stream, "synthetic_events", spec->synthetic_events);
         summarize(stream, "watches", spec->watches);
         return add_summary(call, &stream, &text);
 }
@@ -208,10 +209,15 @@ static int add_lists(BusCall *call, const Spec *spec) {
                 char *const *strings;
                 const char *separator; /* that the strings themselves do not have */
         } lists[] = {
-                { "functions", spec->functions, "," },    { "graph_functions", spec->graph_functions, "," },
-                { "probes", spec->probes, "; " },         { "triggers", spec->triggers, "; " },
-                { "histograms", spec->histograms, "; " }, { "sql", spec->sql, "; " },
-                { "options", spec->options, "," },        { "watches", spec->watches, "\n" },
+                { "functions", spec->functions, "," },
+                { "graph_functions", spec->graph_functions, "," },
+                { "probes", spec->probes, "; " },
+                { "triggers", spec->triggers, "; " },
+                { "histograms", spec->histograms, "; " },
+                { "sql", spec->sql, "; " },
+                { "synthetic_events", spec->synthetic_events, " / " },
+                { "options", spec->options, "," },
+                { "watches", spec->watches, "\n" },
         };
         int r = 0;
 

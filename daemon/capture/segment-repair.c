@@ -7,6 +7,8 @@
 
 #include "capture/segment-format.h"
 
+#define OPTIONS_SIZE_MAX (UINT64_C(1) << 20)
+
 static bool journal_is_sound(const SegmentJournal *journal, uint64_t options_offset, uint64_t options_size) {
         uint64_t entries_size = (uint64_t) journal->n_cpus * BUFFER_ENTRY_SIZE;
 
@@ -50,9 +52,9 @@ static int load_sizes(Segment *segment) {
         return 0;
 }
 
-int segment_load(int fd, Segment **ret) {
+static int load(int fd, Segment **ret) {
         CLEANUP(segment_freep) Segment *segment = NULL;
-        char magic[sizeof(INITIAL_HEADER_MAGIC)], compression[sizeof(INITIAL_HEADER_COMPRESSION)];
+        char magic[sizeof(INITIAL_HEADER_MAGIC)];
         uint64_t options_offset, options_size;
         int r;
 
@@ -60,11 +62,6 @@ int segment_load(int fd, Segment **ret) {
         if (r < 0)
                 return r;
         if (memcmp(magic, INITIAL_HEADER_MAGIC, sizeof(magic)) != 0)
-                return -EBADMSG;
-        r = read_at(fd, compression, sizeof(compression), OPTIONS_START_OFFSET - sizeof(compression));
-        if (r < 0)
-                return r;
-        if (memcmp(compression, INITIAL_HEADER_COMPRESSION, sizeof(compression)) != 0)
                 return -EBADMSG;
         r = read_at(fd, &options_offset, sizeof(options_offset), OPTIONS_START_OFFSET);
         if (r < 0)
@@ -125,7 +122,7 @@ int segment_repair(int fd, uint64_t *ret_bytes) {
         struct stat st;
         int r;
 
-        r = segment_load(fd, &segment);
+        r = load(fd, &segment);
         if (r == -EIO) /* too short */
                 return -EBADMSG;
         if (r < 0)

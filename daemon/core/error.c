@@ -11,6 +11,8 @@
 
 #define DBUS_ERROR(name) "org.freedesktop.DBus.Error." name
 #define OWN_ERROR(name) KTRACED_ERROR_PREFIX name
+/* What is shown of a text before the position of an error. */
+#define CONTEXT_BEFORE 60
 
 typedef struct ErrorInfo {
         int e;               /* positive errno */
@@ -77,6 +79,24 @@ int error_set(Error *error, ErrorCode code, const char *format, ...) {
         r = error_setv(error, code, format, ap);
         va_end(ap);
         return r;
+}
+
+int error_set_at(Error *error, const char *text, const char *at, const char *format, ...) {
+        size_t before = (size_t) (at - text), cut = before > CONTEXT_BEFORE ? before - CONTEXT_BEFORE : 0;
+        CLEANUP_FREE char *why = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&why, format, ap);
+        va_end(ap);
+        if (n < 0) {
+                why = NULL;
+                return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+        }
+        /* The mark may be off behind characters of several bytes. */
+        return error_set(error, ERROR_INVALID_ARGUMENT, "%s\n  %s%s\n  %*s^", why, cut > 0 ? "..." : "", text + cut,
+                         (int) (before - cut + (cut > 0 ? 3 : 0)), "");
 }
 
 int error_set_errno(Error *error, int r, const char *format, ...) {

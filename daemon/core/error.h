@@ -59,6 +59,11 @@ void error_clear(Error *error);
 int error_set(Error *error, ErrorCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int error_setv(Error *error, ErrorCode code, const char *format, va_list ap) __attribute__((format(printf, 3, 0)));
 
+/* ERROR_INVALID_ARGUMENT of a text that was read up to `at`: the sentence, the text, which must be printable, and on
+ * a line of its own '^' below the position. What stands far before it is left out. Returns -EINVAL. */
+int error_set_at(Error *error, const char *text, const char *at, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+
 /* The same for a failed system call: `r` is -errno; the code follows from it, the reason's text is
  * appended after a colon. Returns `r`. */
 int error_set_errno(Error *error, int r, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/probe.h"
 #include "core/suggestion.h"
 #include "core/text.h"
 
@@ -528,7 +527,7 @@ int event_selection_resolve(const Spec *spec, const EventList *list, Error *erro
                 return error_set(error, ERROR_INVALID_ARGUMENT, "events: no event is left to record");
         for (size_t i = 0; i < spec->n_filters; i++) {
                 /* Its fields are known once it is defined. */
-                if (probes_have(spec->probes, spec->filters[i].pattern))
+                if (spec_has_own_event(spec, spec->filters[i].pattern))
                         continue;
                 r = apply_filter(&resolution, spec->filters + i, error);
                 if (r < 0)

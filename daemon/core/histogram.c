@@ -12,10 +12,14 @@
 #include "ktraced/cleanup.h"
 
 #define TRIGGER_MARK "# trigger info: "
+#define SAVED_NUMBER_WIDTH 10U
+#define SAVED_TEXT_WIDTH 32U
 
 /* One histogram as it is read. */
 typedef struct Reader {
         char **keys;              /* names, as the trigger lists them */
+        char **saved;             /* those of its save() */
+        struct json_object *row;  /* the last one; borrowed */
         struct json_object *rows; /* borrowed */
         struct json_object *object;
 } Reader;
@@ -84,13 +88,30 @@ static int read_keys(const char *trigger, char ***ret) {
                 return -ENOMEM;
         r = strv_split(list, ",", &words);
         for (size_t i = 0; r >= 0 && words && words[i]; i++) {
-                words[i][strcspn(words[i], ".")] = '\0';
+                /* The rows show an expression whole. */
+                if (!strpbrk(words[i], "$+*/"))
+                        words[i][strcspn(words[i], ".")] = '\0';
                 r = strv_append(&keys, words[i]);
         }
         if (r < 0)
                 return r;
         *ret = STEAL_PTR(keys);
         return 0;
+}
+
+/* "save(a,b)" */
+static int read_saved(const char *trigger, char ***ret) {
+        static const char save[] = ").save(";
+        const char *start = strstr(trigger, save);
+        CLEANUP_FREE char *list = NULL;
+
+        if (!start) {
+                *ret = NULL;
+                return 0;
+        }
+        start += strlen(save);
+        list = strndup(start, strcspn(start, ")"));
+        return list ? strv_split(list, ",", ret) : -ENOMEM;
 }
 
 /* Where the key with this name begins, "NAME:" after "{ " or ", ". */
@@ -174,8 +195,77 @@ static int read_row(Reader *reader, const char *at, const char **ret) {
                 r = json_text_add(row, "values", values);
         if (r >= 0)
                 r = read_row_values(brace + 1, end, values);
+        reader->row = row;
         *ret = end;
         return r;
+}
+
+/* "  NAME: " */
+static const char *find_saved(const char *at, const char *end, const char *name) {
+        for (const char *found = find_key(at, end, name); found; found = find_key(found + 1, end, name))
+                if (found - at >= 2 && found[-1] == ' ' && found[-2] == ' ')
+                        return found;
+        return NULL;
+}
+
+/* A number is set to the right in 10 columns, a text to the left in 32 (track_data_print(), trace_events_hist.c).
+ * What looks like the next name within them belongs to the text. */
+static size_t saved_width(const char *at, const char *end) {
+        size_t spaces = strspn(at, " "), digits = strspn(at + spaces, "0123456789");
+        size_t width = spaces + digits >= SAVED_NUMBER_WIDTH && digits > 0 ? spaces + digits : SAVED_TEXT_WIDTH;
+
+        return width < (size_t) (end - at) ? width : (size_t) (end - at);
+}
+
+static int read_saved_values(const Reader *reader, const char *at, const char *end, struct json_object *object) {
+        for (char **name = reader->saved; name && *name; name++) {
+                const char *value = find_saved(at, end, *name), *next = NULL;
+                int r;
+
+                if (!value)
+                        return 0;
+                value += strlen(*name) + 1;
+                value += *value == ' ';
+                at = value + saved_width(value, end);
+                if (name[1])
+                        next = find_saved(at, end, name[1]);
+                r = add_value(object, *name, value, next ? next : end);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* "<TAB>max: 27  next_comm: bash" behind a row. */
+static int read_tracked(const Reader *reader, const char *line) {
+        const char *start = line + 1, *end = line + strcspn(line, "\n"), *value;
+        struct json_object *array, *tracked, *saved;
+        size_t name = strcspn(start, ":\n");
+        int r;
+
+        if (!((name == 3 && strncmp(start, "max", name) == 0) ||
+              (name == 7 && strncmp(start, "changed", name) == 0)) ||
+            start[name] != ':')
+                return 0;
+        value = start + name + 1;
+        value += strspn(value, " ");
+        if (!json_object_object_get_ex(reader->row, "tracked", &array)) {
+                array = json_object_new_array();
+                r = json_text_add(reader->row, "tracked", array);
+                if (r < 0)
+                        return r;
+        }
+        tracked = json_object_new_object();
+        if (!tracked || json_object_array_add(array, tracked) < 0) {
+                (void) json_object_put(tracked);
+                return -ENOMEM;
+        }
+        r = json_text_add_unsigned(tracked, name == 3 ? "max" : "changed", strtoull(value, NULL, 10));
+        if (r < 0 || !reader->saved)
+                return r;
+        saved = json_object_new_object();
+        r = json_text_add(tracked, "saved", saved);
+        return r < 0 ? r : read_saved_values(reader, value + strspn(value, "0123456789"), end, saved);
 }
 
 /* "    Hits: 123" and the like. */
@@ -205,7 +295,11 @@ static int begin(Reader *reader, const char *line, struct json_object *array) {
         if (!trigger)
                 return -ENOMEM;
         strv_free(STEAL_PTR(reader->keys));
+        strv_free(STEAL_PTR(reader->saved));
+        reader->row = NULL;
         r = read_keys(trigger, &reader->keys);
+        if (r >= 0)
+                r = read_saved(trigger, &reader->saved);
         if (r < 0)
                 return r;
         reader->object = object;
@@ -231,6 +325,7 @@ static int begin(Reader *reader, const char *line, struct json_object *array) {
 
 static void reader_clear(Reader *reader) {
         strv_free(reader->keys);
+        strv_free(reader->saved);
 }
 
 int histogram_text_to_json(const char *text, struct json_object **ret) {
@@ -247,6 +342,8 @@ int histogram_text_to_json(const char *text, struct json_object **ret) {
                         r = begin(&reader, text, array);
                 else if (*text == '{' && reader.object)
                         r = read_row(&reader, text + 1, &next);
+                else if (*text == '\t' && reader.row)
+                        r = read_tracked(&reader, text);
                 else if (reader.object)
                         r = read_total(&reader, text);
                 if (r < 0)

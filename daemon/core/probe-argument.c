@@ -15,15 +15,9 @@
 #define NESTING_MAX 14U
 /* Of an array (MAX_ARRAY_LEN, kernel/trace/trace_probe.h). */
 #define ARRAY_MAX 64U
-#define CONTEXT_BEFORE 60
 
 int probe_text_wrong(const ProbeText *text, const char *why) {
-        size_t before = (size_t) (text->at - text->start),
-               cut = before > CONTEXT_BEFORE ? before - CONTEXT_BEFORE : 0;
-
-        /* The definition is printable (probe_parse); the mark may be off behind characters of several bytes. */
-        return error_set(text->error, ERROR_INVALID_ARGUMENT, "%s\n  %s%s\n  %*s^", why, cut > 0 ? "..." : "",
-                         text->start + cut, (int) (before - cut + (cut > 0 ? 3 : 0)), "");
+        return error_set_at(text->error, text->start, text->at, "%s", why);
 }
 
 int probe_text_number(ProbeText *text, uint64_t *ret) {

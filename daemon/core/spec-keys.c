@@ -9,6 +9,7 @@
 
 #include "core/event.h"
 #include "core/function-pattern.h"
+#include "core/hist-trigger.h"
 #include "core/parse.h"
 #include "core/probe.h"
 #include "core/ring-window.h"
@@ -16,6 +17,7 @@
 #include "core/spec-private.h"
 #include "core/sql-query.h"
 #include "core/suggestion.h"
+#include "core/synthetic-event.h"
 #include "core/text.h"
 #include "core/trigger.h"
 #include "core/watch-spec.h"
@@ -88,12 +90,9 @@ static int check_count(const SpecKeyInfo *info, size_t n, Error *error) {
         return 0;
 }
 
-/* A text that a later step takes apart: only what no key allows is refused here. */
-static int check_text(const char *text, Error *error) {
+int spec_check_text(const char *text, Error *error) {
         size_t length = strlen(text);
 
-        if (length == 0)
-                return error_set(error, ERROR_INVALID_ARGUMENT, "An empty entry");
         if (length > SPEC_TEXT_LENGTH)
                 return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" is %zu bytes long, at most %u are taken",
                                  TEXT_ESCAPE(text), length, SPEC_TEXT_LENGTH);
@@ -352,7 +351,7 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                                     .set = spec_set_strings,
                                     .offset = offsetof(Spec, synthetic_events),
                                     .max = SPEC_PROBES_MAX,
-                                    .check = check_text },
+                                    .check = synthetic_event_check },
         [SPEC_SQL] = { .name = "sql",
                        .type = SPEC_TYPE_STRINGS,
                        .set = spec_set_strings,
@@ -370,7 +369,7 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                               .set = spec_set_strings,
                               .offset = offsetof(Spec, histograms),
                               .max = SPEC_TRIGGERS_MAX,
-                              .check = histogram_check },
+                              .check = hist_trigger_check },
         [SPEC_WATCHES] = { .name = "watches",
                            .type = SPEC_TYPE_STRINGS,
                            .set = spec_set_strings,

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hist-trigger.h"
 #include "core/probe.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
 #include "core/sql-query.h"
+#include "core/synthetic-event.h"
 #include "core/trigger.h"
 #include "core/watch-spec.h"
 
@@ -37,15 +39,15 @@ static int check_counts(const Spec *spec, Error *error) {
         return 0;
 }
 
-/* Keys whose names and types are settled, but that this version cannot serve. */
-static int check_supported(const Spec *spec, Error *error) {
-        static const SpecKey unsupported[] = { SPEC_SYNTHETIC_EVENTS };
+/* The events that the session makes for itself, and what records them. */
+static int check_own_events(const Spec *spec, Error *error) {
+        int r = probes_check(spec->probes, spec->probe_files.n_fds, error);
 
-        for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)
-                if (spec_is_given(spec, unsupported[i]))
-                        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: this version of ktraced cannot do that",
-                                         spec_key_name(unsupported[i]));
-        return 0;
+        if (r >= 0)
+                r = sql_queries_check(spec->sql, spec->probes, error);
+        if (r >= 0)
+                r = synthetic_events_check(spec->synthetic_events, spec->sql, spec->probes, error);
+        return r < 0 ? r : hist_triggers_check(spec->histograms, spec->synthetic_events, error);
 }
 
 /* A ring writes nothing until a snapshot, which is one segment. */
@@ -75,9 +77,7 @@ int spec_validate(const Spec *spec, Error *error) {
 
         if (r < 0)
                 return r;
-        r = check_supported(spec, error);
-        if (r >= 0)
-                r = check_mode(spec, error);
+        r = check_mode(spec, error);
         if (r >= 0)
                 r = spec_check_scope(spec, error);
         if (r < 0)
@@ -85,9 +85,7 @@ int spec_validate(const Spec *spec, Error *error) {
         r = spec_check_tracer(spec, error);
         if (r < 0)
                 return r;
-        r = probes_check(spec->probes, spec->probe_files.n_fds, error);
-        if (r >= 0)
-                r = sql_queries_check(spec->sql, spec->probes, error);
+        r = check_own_events(spec, error);
         if (r >= 0)
                 r = watches_check(spec->watches, spec_is_ring(spec), error);
         if (r < 0)
@@ -103,6 +101,11 @@ int spec_validate(const Spec *spec, Error *error) {
                         return error_set(error, ERROR_INVALID_ARGUMENT, "%s: not with output, which is one segment",
                                          spec_key_name(rotation[i]));
         return 0;
+}
+
+bool spec_has_own_event(const Spec *spec, const char *name) {
+        return probes_have(spec->probes, name) || sql_queries_have(spec->sql, name) ||
+               synthetic_events_have(spec->synthetic_events, name, NULL);
 }
 
 bool spec_is_ring(const Spec *spec) {
@@ -225,7 +228,7 @@ int spec_source_key(const Spec *spec, char **ret) {
         int r;
 
         if (spec_has_processes(spec) || spec->output >= 0 || spec_is_ring(spec) || spec->probes || spec->triggers ||
-            spec->histograms || spec->sql) {
+            spec->histograms || spec->sql || spec->synthetic_events) {
                 *ret = NULL;
                 return 0;
         }
@@ -257,12 +260,13 @@ unsigned spec_powers(const Spec *spec) {
         if (spec_is_self(spec))
                 return POWER_TRACE_SELF;
         if (spec_has_tracer(spec) || spec_options_trace_stacks(spec->options) ||
-            triggers_record_stacks(spec->triggers) || histograms_show_functions(spec->histograms))
+            triggers_record_stacks(spec->triggers) || hist_triggers_show_functions(spec->histograms) ||
+            synthetic_events_record_stacks(spec->synthetic_events))
                 powers |= POWER_TRACE_FUNCTIONS;
         if (spec_needs_symbols(spec) || spec_options_show_addresses(spec->options) ||
-            histograms_show_functions(spec->histograms))
+            hist_triggers_show_functions(spec->histograms))
                 powers |= POWER_KERNEL_ADDRESSES;
-        if (spec->probes || spec->sql || watches_define_events(spec->watches))
+        if (spec->probes || spec->sql || spec->synthetic_events || watches_define_events(spec->watches))
                 powers |= POWER_DEFINE_PROBES;
         return powers;
 }

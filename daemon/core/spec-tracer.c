@@ -7,6 +7,7 @@
 #include "core/function-pattern.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
+#include "core/synthetic-event.h"
 #include "core/tracer-kind.h"
 #include "core/trigger.h"
 
@@ -23,7 +24,7 @@ bool spec_records_functions(const Spec *spec) {
 
 bool spec_needs_symbols(const Spec *spec) {
         return spec->symbols || spec_has_tracer(spec) || spec_options_record_kernel_stacks(spec->options) ||
-               triggers_record_stacks(spec->triggers);
+               triggers_record_stacks(spec->triggers) || synthetic_events_record_stacks(spec->synthetic_events);
 }
 
 static int check_globs(const Spec *spec, Error *error) {

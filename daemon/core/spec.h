@@ -37,7 +37,7 @@
 #define SPEC_WATCHES_MAX 16U            /* most are an instance of the kernel's each */
 #define SPEC_USER_MAX (UINT32_MAX - 1U) /* the last number means no user */
 #define SPEC_PATTERN_LENGTH 256U
-#define SPEC_TEXT_LENGTH 1024U             /* of a probe, trigger, histogram or query */
+#define SPEC_TEXT_LENGTH 1024U             /* see spec_check_text() */
 #define SPEC_FILTER_LENGTH 4000U           /* the kernel takes less than one page (trace_events.c, 5.15) */
 #define SPEC_BUFFER_SIZE_MIN (64ULL << 10) /* bytes for each CPU */
 #define SPEC_BUFFER_SIZE_MAX (16ULL << 30)
@@ -84,10 +84,10 @@
  *   function_stacks    b      boolean            a stack trace with each of `functions`
  *   probes         as         array of strings   events of the session's own; see probe.h
  *   probe_files    ah         (bus only)         the files that uprobes in `probes` name by number
- *   synthetic_events   as     array of strings   definitions as for the kernel's synthetic_events
+ *   synthetic_events   as     array of strings   events that histograms record; see synthetic-event.h
  *   sql            as         array of strings   synthetic events as queries; see sql-query.h
  *   triggers       as         array of strings   "event trigger"; see trigger.h
- *   histograms     as         array of strings   "event keys=..."; see trigger.h
+ *   histograms     as         array of strings   "event keys=..."; see hist-trigger.h
  *   watches        as         array of strings   conditions, and what is done by itself then; see watch-spec.h
  *   unit           s          string             trace the processes of a systemd unit's control group
  *   user           u or t     number             trace the processes of a user
@@ -235,6 +235,10 @@ DEFINE_POINTER_CLEANUP(Spec, spec_free);
 /* Sets one key; setting it a second time is refused. The message of a failure names the key. */
 int spec_set(Spec *spec, SpecKey key, const SpecValue *value, Error *error);
 
+/* What holds for the text of every probe, trigger, histogram, query and synthetic event: it is printable, and no
+ * longer than SPEC_TEXT_LENGTH. ERROR_INVALID_ARGUMENT. */
+int spec_check_text(const char *text, Error *error);
+
 /* Deep copy, descriptors duplicated. */
 int spec_copy(const Spec *spec, Spec **ret);
 
@@ -252,6 +256,9 @@ bool spec_records_functions(const Spec *spec);
 /* The capture gets the kernel's symbol table: the spec asks for it, or it asks for what is recorded as kernel
  * addresses (functions, stacks of the kernel) and would be unreadable without. */
 bool spec_needs_symbols(const Spec *spec);
+
+/* An event of that name that the session makes for itself: a probe, a query or a synthetic event. */
+bool spec_has_own_event(const Spec *spec, const char *name);
 
 /* Only processes of the owner's, and only what they know themselves. */
 #define SPEC_SCOPE_SELF "self"

@@ -21,31 +21,24 @@ void sql_query_clear(SqlQuery *query) {
         *query = (SqlQuery){ 0 };
 }
 
-static int wrong(const char *text, const char *at, Error *error, const char *why) {
-        return error_set(error, ERROR_INVALID_ARGUMENT, "%s\n  %s\n  %*s^", why, text, (int) (at - text), "");
-}
-
 int sql_query_parse(const char *text, Error *error, SqlQuery *ret) {
         CLEANUP(sql_query_clear) SqlQuery query = { 0 };
-        size_t length = strlen(text), name = strspn(text, NAME_CHARACTERS);
+        size_t name = strspn(text, NAME_CHARACTERS);
         const char *at = text;
+        int r = spec_check_text(text, error);
 
-        if (length > SPEC_TEXT_LENGTH)
-                return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" is %zu bytes long, at most %u are taken",
-                                 TEXT_ESCAPE(text), length, SPEC_TEXT_LENGTH);
-        if (!text_is_printable(text))
-                return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" has a control character or bad UTF-8",
-                                 TEXT_ESCAPE(text));
+        if (r < 0)
+                return r;
         if (text[name] == '=') {
                 if (name == 0 || name > SQL_QUERY_NAME_LENGTH || isdigit((unsigned char) text[0]))
-                        return wrong(text, text, error, "A name has at most 32 letters, digits and '_'");
+                        return error_set_at(error, text, text, "A name has at most 32 letters, digits and '_'");
                 query.name = strndup(text, name);
                 at += name + 1;
         } else
                 query.name = strdup(SQL_QUERY_NAME);
         at += strspn(at, " ");
         if (strncasecmp(at, SELECT, strlen(SELECT)) != 0)
-                return wrong(text, at, error, "A query begins with SELECT, or NAME=SELECT");
+                return error_set_at(error, text, at, "A query begins with SELECT, or NAME=SELECT");
         query.text = strdup(at);
         if (!query.name || !query.text)
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");

@@ -93,3 +93,27 @@ char *text_escape(const char *text, char *buffer, size_t size) {
         buffer[at] = '\0';
         return buffer;
 }
+
+static void cut(char *at, size_t length) {
+        memmove(at, at + length, strlen(at + length) + 1);
+}
+
+void text_drop(char *text, const char *word) {
+        size_t length = strlen(word);
+
+        for (char *at = text; (at = strstr(at, word));) {
+                char *line = at, *mark;
+                size_t before;
+
+                while (line > text && line[-1] != '\n')
+                        line--;
+                before = (size_t) (at - line);
+                cut(at, length);
+                mark = strchr(at, '\n');
+                if (!mark)
+                        continue;
+                mark++;
+                if (strspn(mark, " ") >= before + length && mark[strspn(mark, " ")] == '^')
+                        cut(mark, length);
+        }
+}

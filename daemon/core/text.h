@@ -28,3 +28,7 @@ char *text_escape(const char *text, char *buffer, size_t size);
 
 /* The same in a buffer that lives until the end of the enclosing block. */
 #define TEXT_ESCAPE(text) text_escape((text), (char[TEXT_ESCAPE_SIZE]){ 0 }, TEXT_ESCAPE_SIZE)
+
+/* Takes every `word`, which is not empty, out of the text. Where the next line is nothing but a mark, '^' behind
+ * spaces, it goes on to point at what it pointed at. */
+void text_drop(char *text, const char *word);

@@ -9,15 +9,11 @@
 #include <string.h>
 
 #include "core/event.h"
+#include "core/spec.h"
 #include "core/strv.h"
-#include "core/suggestion.h"
 #include "core/text.h"
 
 #define FIELD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
-/* HIST_TRIGGER: entries of the map, kernel/trace/tracing_map.h. */
-#define SIZE_MIN 128U
-#define SIZE_MAX_ENTRIES 131072U
-
 void trigger_clear(Trigger *trigger) {
         free(trigger->event);
         free(trigger->command);
@@ -27,20 +23,17 @@ void trigger_clear(Trigger *trigger) {
 }
 
 static int wrong(const char *text, const char *at, Error *error, const char *why) {
-        (void) error_set(error, ERROR_INVALID_ARGUMENT, "%s\n  %s\n  %*s^", why, text, (int) (at - text), "");
-        return -EINVAL;
+        return error_set_at(error, text, at, "%s", why);
 }
 
 /* The three parts of the text: the event's pattern, what to do, and the condition. *ret_at: where the second begins.
  */
 static int split(const char *text, Error *error, Trigger *trigger, const char **ret_at) {
         const char *at = text + strcspn(text, " "), *condition;
+        int r = spec_check_text(text, error);
 
-        if (!text_is_printable(text)) {
-                (void) error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" has a control character or bad UTF-8",
-                                 TEXT_ESCAPE(text));
-                return -EINVAL;
-        }
+        if (r < 0)
+                return r;
         trigger->event = strndup(text, (size_t) (at - text));
         if (!trigger->event)
                 return -ENOMEM;
@@ -133,183 +126,10 @@ int trigger_parse(const char *text, Error *error, Trigger *ret) {
         return 0;
 }
 
-/* Histograms */
-
-typedef struct FieldCheck {
-        const FilterField *fields; /* NULL: any */
-        size_t n_fields;
-} FieldCheck;
-
-static bool is_one_of(const char *const *words, size_t n, const char *word, size_t length) {
-        for (size_t i = 0; i < n; i++)
-                if (strlen(words[i]) == length && strncmp(words[i], word, length) == 0)
-                        return true;
-        return false;
-}
-
-static int check_field(const char *text, const char *at, size_t length, const FieldCheck *check, Error *error) {
-        static const char *const always[] = {
-                "hitcount",         "common_pid",           "common_cpu",  "cpu",
-                "common_timestamp", "common_stacktrace",    "stacktrace",  "common_type",
-                "common_flags",     "common_preempt_count", "common_comm",
-        };
-        CLEANUP_FREE char *name = strndup(at, length);
-        Suggestion suggestion;
-
-        if (!name)
-                return -ENOMEM;
-        if (!check->fields || is_one_of(always, ELEMENTSOF(always), at, length))
-                return 0;
-        suggestion_init(&suggestion, name);
-        for (size_t i = 0; i < check->n_fields; i++) {
-                if (strcmp(check->fields[i].name, name) == 0)
-                        /* The kernel would take such a pointer for one of its own (add_to_key(),
-                         * trace_events_hist.c): what is there shows, and nothing may be there. */
-                        return check->fields[i].is_foreign
-                                       ? wrong(text, at, error, "Strings that system calls are given are no keys")
-                                       : 0;
-                suggestion_consider(&suggestion, check->fields[i].name);
-        }
-        if (suggestion_best(&suggestion)) {
-                CLEANUP_FREE char *why = NULL;
-
-                if (asprintf(&why, "The event has no field \"%s\"; did you mean \"%s\"?", name,
-                             suggestion_best(&suggestion)) < 0) {
-                        why = NULL;
-                        return -ENOMEM;
-                }
-                return wrong(text, at, error, why);
-        }
-        return wrong(text, at, error, "The event has no such field");
-}
-
-/* "FIELD[.MODIFIER],..." up to ':', a space or the end. */
-static int check_field_list(const char *text, const char **at, const FieldCheck *check, Error *error) {
-        static const char *const modifiers[] = {
-                "hex",   "sym",     "sym-offset", "syscall",    "execname",   "log2",
-                "usecs", "percent", "graph",      "stacktrace", "descending", "ascending",
-        };
-
-        for (;;) {
-                size_t length = strspn(*at, FIELD_CHARACTERS);
-                int r;
-
-                if (length == 0)
-                        return wrong(text, *at, error, "The name of a field is missing");
-                r = check_field(text, *at, length, check, error);
-                if (r < 0)
-                        return r;
-                *at += length;
-                if (**at == '.') {
-                        const char *modifier = *at + 1;
-
-                        length = strcspn(modifier, ",: ");
-                        if (!is_one_of(modifiers, ELEMENTSOF(modifiers), modifier, length) &&
-                            (length <= 8 || strncmp(modifier, "buckets=", 8) != 0 ||
-                             strspn(modifier + 8, "0123456789") != length - 8))
-                                return wrong(
-                                        text, modifier, error,
-                                        "There are .hex .sym .sym-offset .syscall .execname .log2 .buckets=N .usecs "
-                                        ".percent .graph .stacktrace, and .descending for sort");
-                        *at = modifier + length;
-                }
-                if (**at != ',')
-                        return 0;
-                (*at)++;
-        }
-}
-
-static int check_size(const char *text, const char **at, Error *error) {
-        unsigned long size;
-        char *end;
-
-        errno = 0;
-        size = strtoul(*at, &end, 10);
-        if (errno != 0 || !isdigit((unsigned char) **at) || size < SIZE_MIN || size > SIZE_MAX_ENTRIES)
-                return wrong(text, *at, error, "A size is a number of entries from 128 to 131072");
-        *at = end;
-        return 0;
-}
-
-static int check_parameters(const char *text, const char *at, const FieldCheck *check, Error *error) {
-        static const char *const keys[] = { "keys=", "key=" }, *const lists[] = { "vals=", "val=", "values=",
-                                                                                  "sort=" };
-        bool has_keys = false;
-
-        for (;;) {
-                size_t length = strcspn(at, "= :");
-                bool is_keys;
-                int r;
-
-                if (at[length] != '=')
-                        return wrong(text, at, error,
-                                     "There are keys=, vals=, sort= and size=, with ':' between them");
-                length++;
-                is_keys = is_one_of(keys, ELEMENTSOF(keys), at, length);
-                if (is_keys || is_one_of(lists, ELEMENTSOF(lists), at, length)) {
-                        at += length;
-                        r = check_field_list(text, &at, check, error);
-                        has_keys |= is_keys;
-                } else if (length == 5 && strncmp(at, "size=", length) == 0) {
-                        at += length;
-                        r = check_size(text, &at, error);
-                } else
-                        r = wrong(text, at, error, "There are keys=, vals=, sort= and size=, with ':' between them");
-                if (r < 0)
-                        return r;
-                if (*at == '\0' || *at == ' ')
-                        return has_keys ? 0 : wrong(text, at, error, "keys= is missing");
-                if (*at != ':')
-                        return wrong(text, at, error, "',' or ':' or a space is expected here");
-                at++;
-        }
-}
-
-static int parse_histogram(const char *text, const FieldCheck *check, Error *error, Trigger *ret) {
-        CLEANUP(trigger_clear) Trigger trigger = { 0 };
-        CLEANUP_FREE char *command = NULL;
-        const char *at = text;
-        int r = split(text, error, &trigger, &at);
-
-        if (r >= 0)
-                r = check_parameters(text, at, check, error);
-        if (r >= 0)
-                r = check_event(&trigger, error);
-        if (r >= 0 && asprintf(&command, "hist:%s", trigger.command) < 0) {
-                command = NULL;
-                r = -ENOMEM;
-        }
-        if (r == -ENOMEM)
-                return error_set(error, ERROR_NO_MEMORY, "Out of memory");
-        if (r < 0)
-                return r;
-        free(trigger.command);
-        trigger.command = STEAL_PTR(command);
-        *ret = trigger;
-        trigger = (Trigger){ 0 };
-        return 0;
-}
-
-int histogram_parse(const char *text, Error *error, Trigger *ret) {
-        return parse_histogram(text, &(FieldCheck){ 0 }, error, ret);
-}
-
-int histogram_check_fields(const char *text, const FilterField *fields, size_t n_fields, Error *error) {
-        CLEANUP(trigger_clear) Trigger trigger = { 0 };
-
-        return parse_histogram(text, &(FieldCheck){ fields, n_fields }, error, &trigger);
-}
-
 int trigger_check(const char *text, Error *error) {
         CLEANUP(trigger_clear) Trigger trigger = { 0 };
 
         return trigger_parse(text, error, &trigger);
-}
-
-int histogram_check(const char *text, Error *error) {
-        CLEANUP(trigger_clear) Trigger trigger = { 0 };
-
-        return histogram_parse(text, error, &trigger);
 }
 
 bool triggers_switch(char *const *triggers) {
@@ -330,13 +150,6 @@ bool triggers_record_stacks(char *const *triggers) {
                     strncmp(trigger.command, "stacktrace", strlen("stacktrace")) == 0)
                         return true;
         }
-        return false;
-}
-
-bool histograms_show_functions(char *const *histograms) {
-        for (; histograms && *histograms; histograms++)
-                if (strstr(*histograms, "stacktrace") || strstr(*histograms, ".sym"))
-                        return true;
         return false;
 }
 

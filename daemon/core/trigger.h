@@ -2,27 +2,22 @@
 #pragma once
 
 /*
- * Trigger: what the kernel does when an event of the session occurs (Documentation/trace/events.rst, section 6, and
- * histogram.rst):
+ * Trigger: what the kernel does when an event of the session occurs (Documentation/trace/events.rst, section 6; for
+ * histograms see hist-trigger.h):
  *
  *   EVENT stacktrace[:COUNT] [if FILTER]                  its kernel stack is recorded
  *   EVENT traceoff[:COUNT] [if FILTER], traceon           recording pauses, goes on
  *   EVENT enable_event:SYSTEM:EVENT[:COUNT] [if FILTER]   another event is recorded, disable_event: no longer
  *
- * and for the spec's histograms
- *
- *   EVENT keys=FIELD[.MODIFIER][,...][:vals=FIELD,...][:sort=FIELD[.descending],...][:size=N] [if FILTER]
- *
  * EVENT is a pattern that means one event. Whether events and fields exist is seen against the running kernel.
  *
- * Life cycle: trigger_parse() or histogram_parse(), trigger_clear().
+ * Life cycle: trigger_parse(), trigger_clear().
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "core/error.h"
-#include "core/filter.h"
 
 typedef struct Trigger {
         char *event;   /* pattern */
@@ -34,19 +29,13 @@ typedef struct Trigger {
 
 /* ERROR_INVALID_ARGUMENT: a sentence, then the text and, on a line of its own, '^' below the position. */
 int trigger_parse(const char *text, Error *error, Trigger *ret);
-int histogram_parse(const char *text, Error *error, Trigger *ret);
 void trigger_clear(Trigger *trigger);
 
 /* For the table of the spec's keys. */
 int trigger_check(const char *text, Error *error);
-int histogram_check(const char *text, Error *error);
 
-/* Whether the fields that a histogram's text names are among those of its event; suggests near ones. */
-int histogram_check_fields(const char *text, const FilterField *fields, size_t n_fields, Error *error);
-
-/* Does one of them record kernel stacks? Does a histogram show functions of the kernel? */
+/* Does one of them record kernel stacks? */
 bool triggers_record_stacks(char *const *triggers);
-bool histograms_show_functions(char *const *histograms);
 /* Appends the systems of events that they enable, where they are not there yet. -ENOMEM. */
 int triggers_add_systems(char *const *triggers, char ***systems);
 /* Does one of them switch tracing off and on? */

@@ -13,6 +13,7 @@
 #include "kernel/cpus.h"
 #include "kernel/event-format.h"
 #include "kernel/functions.h"
+#include "kernel/histogram-set.h"
 #include "kernel/probe-set.h"
 #include "kernel/process.h"
 #include "kernel/synthetic.h"
@@ -220,6 +221,8 @@ int catalog_resolve(const Spec *spec, Error *error, EventSelection *ret) {
                 r = synthetic_check(spec, error);
         if (r >= 0)
                 r = trigger_set_check(spec, &list, error, &selection.tells_of_memory);
+        if (r >= 0)
+                r = histogram_set_check(spec, &list, error, &selection.tells_of_memory);
         if (r >= 0)
                 r = task_group_check(spec, error);
         if (r >= 0)

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <tracefs.h>
 
+#include "core/filter.h"
 #include "core/strv.h"
 #include "kernel/error-log.h"
+#include "kernel/event-finder.h"
 #include "kernel/function-filter.h"
 #include "kernel/graph.h"
 #include "kernel/instance-private.h"
@@ -194,6 +196,25 @@ static int configure_filters(Instance *instance, const EventSelection *selection
                                              choice->filter) < 0)
                         return refuse_filter(instance, choice, -errno, error);
         }
+        return 0;
+}
+
+int instance_set_own_filter(Instance *instance, const char *system, const char *name, const SpecFilter *filter,
+                            Error *error) {
+        CLEANUP(event_fields_clear) EventFields fields = { 0 };
+        int r;
+
+        r = event_fields_read(system, name, error, &fields);
+        if (r < 0)
+                return r;
+        r = filter_check(filter->expression, fields.fields, fields.n_fields, error);
+        if (r < 0) {
+                error_prefix(error, "filters: %s", filter->pattern);
+                return r;
+        }
+        if (tracefs_event_file_write(instance->tracefs, system, name, "filter", filter->expression) < 0)
+                return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the filter of \"%s\": %s",
+                                 filter->pattern, strerror(errno));
         return 0;
 }
 

@@ -70,6 +70,10 @@ int instance_configure_own(Instance *instance, const Spec *spec, Error *error);
 /* The tasks in the pid filter. */
 int instance_read_filter(Instance *instance, TaskList *ret);
 
+/* Checks and sets the filter of an event that the session defined; `system` and `name`: what the kernel calls it. */
+int instance_set_own_filter(Instance *instance, const char *system, const char *name, const SpecFilter *filter,
+                            Error *error);
+
 /* Brings instance->buffer_size up to date. */
 int instance_read_buffer_size(Instance *instance);
 

@@ -11,22 +11,19 @@
 #include <tracefs.h>
 #include <unistd.h>
 
-#include "core/filter.h"
 #include "core/json-text.h"
 #include "core/probe.h"
 #include "core/strv.h"
 #include "core/suggestion.h"
 #include "core/text.h"
+#include "kernel/dynamic-events.h"
 #include "kernel/error-log.h"
 #include "kernel/event-format.h"
 #include "kernel/features.h"
 #include "kernel/functions.h"
 #include "kernel/instance-private.h"
 #include "kernel/symbols.h"
-#include "kernel/tracing-dir.h"
 
-/* Takes all kinds (4.20 and later). It is opened without O_TRUNC, which would remove everybody's. */
-#define DYNAMIC_EVENTS "dynamic_events"
 #define FD_PATH_SIZE 32
 
 struct ProbeSet {
@@ -44,11 +41,6 @@ void probe_set_free(ProbeSet *set) {
 
 const char *probe_set_group(const ProbeSet *set) {
         return set->group;
-}
-
-static int write_command(const char *command) {
-        errno = 0;
-        return tracefs_instance_file_append(NULL, DYNAMIC_EVENTS, command) < 0 ? -(errno ? errno : EIO) : 0;
 }
 
 /* Checks */
@@ -212,19 +204,6 @@ static int refuse(const ProbeSet *set, const Probe *probe, int r, Error *error) 
                          strerror(-r));
 }
 
-static int remove_probe(const char *group, const char *name) {
-        CLEANUP_FREE char *command = NULL;
-        int r;
-
-        if (asprintf(&command, "-:%s/%s", group, name) < 0) {
-                command = NULL;
-                return -ENOMEM;
-        }
-        r = write_command(command);
-        /* Another daemon that has just started may have been faster: the instance is gone already. */
-        return r == -ENOENT ? 0 : r;
-}
-
 static int define(ProbeSet *set, const char *text, const Spec *spec, Error *error) {
         CLEANUP(probe_clear) Probe probe = { 0 };
         CLEANUP_FREE char *command = NULL;
@@ -240,12 +219,12 @@ static int define(ProbeSet *set, const char *text, const Spec *spec, Error *erro
         r = probe_format(&probe, set->group, path, &command);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot define the probe \"%s\"", probe.name);
-        r = write_command(command);
+        r = dynamic_events_write(command);
         if (r < 0)
                 return refuse(set, &probe, r, error);
         r = strv_append(&set->names, probe.name);
         if (r < 0) {
-                (void) remove_probe(set->group, probe.name);
+                (void) dynamic_events_remove(set->group, probe.name);
                 return error_set_errno(error, r, "Cannot define the probe \"%s\"", probe.name);
         }
         return 0;
@@ -277,30 +256,6 @@ int probe_set_new(const char *name, const Spec *spec, Error *error, ProbeSet **r
         return 0;
 }
 
-static int set_filter(const ProbeSet *set, Instance *instance, const SpecFilter *filter, Error *error) {
-        CLEANUP(event_format_freep) EventFormat *format = NULL;
-        CLEANUP_FREE FilterField *fields = NULL;
-        size_t n_fields;
-        int r;
-
-        r = event_format_new(set->group, filter->pattern, error, &format);
-        if (r < 0)
-                return r;
-        r = event_format_filter_fields(format, &fields, &n_fields);
-        if (r < 0)
-                return error_set_errno(error, r, "Cannot check the filters");
-        r = filter_check(filter->expression, fields, n_fields, error);
-        if (r < 0) {
-                error_prefix(error, "filters: %s", filter->pattern);
-                return r;
-        }
-        if (tracefs_event_file_write(instance->tracefs, set->group, filter->pattern, "filter", filter->expression) <
-            0)
-                return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the filter of probe \"%s\": %s",
-                                 filter->pattern, strerror(errno));
-        return 0;
-}
-
 int probe_set_enable(const ProbeSet *set, Instance *instance, const Spec *spec, Error *error) {
         CLEANUP_FREE char *path = NULL;
 
@@ -308,7 +263,8 @@ int probe_set_enable(const ProbeSet *set, Instance *instance, const Spec *spec, 
                 return 0;
         for (size_t i = 0; i < spec->n_filters; i++) {
                 int r = strv_contains(set->names, spec->filters[i].pattern)
-                                ? set_filter(set, instance, &spec->filters[i], error)
+                                ? instance_set_own_filter(instance, set->group, spec->filters[i].pattern,
+                                                          &spec->filters[i], error)
                                 : 0;
 
                 if (r < 0)
@@ -388,7 +344,7 @@ int probe_set_destroy(ProbeSet *set) {
         if (!set)
                 return 0;
         for (char **name = set->names; name && *name; name++) {
-                int removed = remove_probe(set->group, *name);
+                int removed = dynamic_events_remove(set->group, *name);
 
                 if (removed < 0)
                         r = removed; /* The others are still tried. */
@@ -419,23 +375,5 @@ static int parse_stale(const char *line, char **ret_group, char **ret_name) {
 }
 
 int probe_set_remove_stale(unsigned *ret_n_removed) {
-        CLEANUP_FREE char *text = NULL;
-        unsigned n_removed = 0;
-        int r;
-
-        r = tracing_dir_read_text(DYNAMIC_EVENTS, &text);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        for (const char *line = r < 0 ? "" : text; *line != '\0';
-             line += strcspn(line, "\n"), line += *line == '\n') {
-                CLEANUP_FREE char *group = NULL, *name = NULL;
-
-                r = parse_stale(line, &group, &name);
-                if (r < 0)
-                        return r;
-                if (r > 0 && remove_probe(group, name) >= 0)
-                        n_removed++;
-        }
-        *ret_n_removed = n_removed;
-        return 0;
+        return dynamic_events_remove_stale(parse_stale, ret_n_removed);
 }

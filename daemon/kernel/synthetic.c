@@ -12,25 +12,28 @@
 
 #include "core/sql-query.h"
 #include "core/strv.h"
+#include "core/synthetic-event.h"
 #include "kernel/catalog.h"
+#include "kernel/dynamic-events.h"
 #include "kernel/error-log.h"
+#include "kernel/event-finder.h"
 #include "kernel/features.h"
 #include "kernel/instance-private.h"
 #include "kernel/tracing-dir.h"
 #include "kernel/trigger-set.h"
 
-#define DYNAMIC_EVENTS "dynamic_events"
+#define DYNAMIC_EVENTS "/dynamic_events"
 #define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 #define ID_LENGTH 16U
 
 int synthetic_check(const Spec *spec, Error *error) {
-        int r = 0;
+        const char *key = spec->sql ? "sql" : "synthetic_events";
+        int r;
 
-        if (spec->sql)
-                r = features_require("synthetic_events", "sql", error);
-        if (r >= 0 && spec->sql)
-                r = features_require("histograms", "sql", error);
-        return r;
+        if (!spec->sql && !spec->synthetic_events)
+                return 0;
+        r = features_require("synthetic_events", key, error);
+        return r < 0 ? r : features_require("histograms", key, error);
 }
 
 int synthetic_prefix(const Instance *instance, char **ret) {
@@ -73,22 +76,72 @@ static void load_formats(struct tep_handle *tep, const char *query, const EventL
         }
 }
 
-static int write_definition(const Instance *instance, const char *command, const char *name, Error *error) {
+/* `kernel_name`: of the event that the command defines. */
+static int define(Instance *instance, const char *command, const char *kernel_name, const char *name, Error *error) {
         CLEANUP_FREE char *log = NULL, *reason = NULL;
-        int r;
+        int r = dynamic_events_write(command);
 
-        errno = 0;
-        if (tracefs_instance_file_append(NULL, DYNAMIC_EVENTS, command) >= 0)
-                return 0;
-        r = -(errno ? errno : EIO);
+        if (r >= 0) {
+                if (strv_append(&instance->synthetic_events, kernel_name) >= 0)
+                        return 0;
+                (void) dynamic_events_remove(SYNTHETIC_SYSTEM, kernel_name);
+                return no_memory(error);
+        }
         /* The log is everybody's: an entry counts when it is about our event. */
         log = tracefs_error_all(NULL);
-        if (log && error_log_parse_last(log, &reason) >= 0 &&
-            strstr(reason, instance->name + strlen(INSTANCE_PREFIX)))
+        if (log && error_log_parse_last(log, &reason) >= 0 && strstr(reason, kernel_name) &&
+            event_finder_show_names(instance, reason) >= 0)
                 return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the event \"%s\": %s", name,
                                  reason);
         return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused the event \"%s\": %s", name, strerror(-r));
 }
+
+static int enable(Instance *instance, const Spec *spec, const char *kernel_name, const char *name, Error *error) {
+        for (size_t i = 0; i < spec->n_filters; i++) {
+                int r = strcmp(spec->filters[i].pattern, name) == 0
+                                ? instance_set_own_filter(instance, SYNTHETIC_SYSTEM, kernel_name, &spec->filters[i],
+                                                          error)
+                                : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        if (tracefs_event_file_write(instance->tracefs, SYNTHETIC_SYSTEM, kernel_name, "enable", "1") < 0)
+                return error_set_errno(error, -errno, "Cannot enable the event \"%s\"", name);
+        return 0;
+}
+
+static int make_kernel_name(const Instance *instance, const char *name, Error *error, char **ret) {
+        CLEANUP_FREE char *prefix = NULL;
+        char *kernel_name;
+
+        if (synthetic_prefix(instance, &prefix) < 0 || asprintf(&kernel_name, "%s%s", prefix, name) < 0)
+                return no_memory(error);
+        *ret = kernel_name;
+        return 0;
+}
+
+/* Definitions */
+
+static int set_definition(Instance *instance, const Spec *spec, const char *text, Error *error) {
+        CLEANUP(synthetic_event_clear) SyntheticEvent event = { 0 };
+        CLEANUP_FREE char *kernel_name = NULL, *command = NULL;
+        int r;
+
+        r = synthetic_event_parse(text, error, &event);
+        if (r >= 0)
+                r = make_kernel_name(instance, event.name, error, &kernel_name);
+        if (r < 0)
+                return r;
+        if (asprintf(&command, "s:%s %s", kernel_name, event.fields) < 0) {
+                command = NULL;
+                return no_memory(error);
+        }
+        r = define(instance, command, kernel_name, event.name, error);
+        return r < 0 ? r : enable(instance, spec, kernel_name, event.name, error);
+}
+
+/* Queries */
 
 /* "PATH/events/SYSTEM/EVENT/trigger": cuts it to pieces. */
 static int split_path(char *path, char **ret_system, char **ret_event) {
@@ -118,12 +171,8 @@ static int apply_line(Instance *instance, const SqlQuery *query, const char *ker
         if (!end)
                 return error_set_errno(error, -EBADMSG, "Cannot read what libtracefs makes of the query");
         *end = '\0';
-        if (strstr(end + strlen(separator), "/" DYNAMIC_EVENTS) ||
-            strstr(end + strlen(separator), "/synthetic_events")) {
-                r = write_definition(instance, command, query->name, error);
-                if (r >= 0 && strv_append(&instance->synthetic_events, kernel_name) < 0)
-                        r = no_memory(error);
-                return r;
+        if (strstr(end + strlen(separator), DYNAMIC_EVENTS) || strstr(end + strlen(separator), "/synthetic_events")) {
+                return define(instance, command, kernel_name, query->name, error);
         }
         if (split_path(end + strlen(separator), &system, &event) < 0)
                 return error_set_errno(error, -EBADMSG, "Cannot read what libtracefs makes of the query");
@@ -133,15 +182,14 @@ static int apply_line(Instance *instance, const SqlQuery *query, const char *ker
         return r;
 }
 
-static int apply(Instance *instance, const SqlQuery *query, const char *kernel_name, char *text, Error *error) {
+static int apply(Instance *instance, const Spec *spec, const SqlQuery *query, const char *kernel_name, char *text,
+                 Error *error) {
         char *rest, *line;
         int r = 0;
 
         for (line = strtok_r(text, "\n", &rest); r >= 0 && line; line = strtok_r(NULL, "\n", &rest))
                 r = apply_line(instance, query, kernel_name, line, error);
-        if (r >= 0 && tracefs_event_file_write(instance->tracefs, SYNTHETIC_SYSTEM, kernel_name, "enable", "1") < 0)
-                r = error_set_errno(error, -errno, "Cannot enable the event \"%s\"", query->name);
-        return r;
+        return r < 0 ? r : enable(instance, spec, kernel_name, query->name, error);
 }
 
 static int query_to_text(struct tep_handle *tep, const SqlQuery *query, const char *kernel_name, Error *error,
@@ -179,60 +227,49 @@ static int query_to_text(struct tep_handle *tep, const SqlQuery *query, const ch
         return r;
 }
 
-static int set_query(Instance *instance, const char *text, const EventList *list, Error *error) {
+static int set_query(Instance *instance, const Spec *spec, const char *text, const EventList *list, Error *error) {
         CLEANUP(sql_query_clear) SqlQuery query = { 0 };
-        CLEANUP_FREE char *prefix = NULL, *kernel_name = NULL, *commands = NULL;
+        CLEANUP_FREE char *kernel_name = NULL, *commands = NULL;
         struct tep_handle *tep;
         int r;
 
         r = sql_query_parse(text, error, &query);
+        if (r >= 0)
+                r = make_kernel_name(instance, query.name, error, &kernel_name);
         if (r < 0)
                 return r;
-        if (synthetic_prefix(instance, &prefix) < 0 || asprintf(&kernel_name, "%s%s", prefix, query.name) < 0) {
-                kernel_name = NULL;
-                return no_memory(error);
-        }
         tep = tep_alloc();
         if (!tep)
                 return no_memory(error);
         load_formats(tep, query.text, list);
         r = query_to_text(tep, &query, kernel_name, error, &commands);
         tep_free(tep);
-        return r < 0 ? r : apply(instance, &query, kernel_name, commands, error);
+        return r < 0 ? r : apply(instance, spec, &query, kernel_name, commands, error);
 }
 
 int synthetic_set(Instance *instance, const Spec *spec, Error *error) {
         CLEANUP(event_list_clear) EventList list = { 0 };
         int r;
 
-        if (!spec->sql)
+        if (!spec->sql && !spec->synthetic_events)
                 return 0;
-        r = catalog_read(error, &list);
-        for (char **text = spec->sql; r >= 0 && *text; text++)
-                r = set_query(instance, *text, &list, error);
+        r = trigger_set_check_instance(instance, spec->sql ? "sql" : "synthetic_events", error);
+        for (char **text = spec->synthetic_events; r >= 0 && text && *text; text++)
+                r = set_definition(instance, spec, *text, error);
+        if (r >= 0 && spec->sql)
+                r = catalog_read(error, &list);
+        for (char **text = spec->sql; r >= 0 && text && *text; text++)
+                r = set_query(instance, spec, *text, &list, error);
         return r;
 }
 
 /* Removing */
 
-static int remove_event(const char *name) {
-        CLEANUP_FREE char *command = NULL;
-
-        if (asprintf(&command, "-:" SYNTHETIC_SYSTEM "/%s", name) < 0) {
-                command = NULL;
-                return -ENOMEM;
-        }
-        errno = 0;
-        if (tracefs_instance_file_append(NULL, DYNAMIC_EVENTS, command) >= 0 || errno == ENOENT)
-                return 0;
-        return errno ? -errno : -EIO;
-}
-
 int synthetic_remove(Instance *instance) {
         int r = 0;
 
         for (char **name = instance->synthetic_events; name && *name; name++) {
-                int removed = remove_event(*name);
+                int removed = dynamic_events_remove(SYNTHETIC_SYSTEM, *name);
 
                 if (removed < 0)
                         r = removed; /* The others are still tried. */
@@ -244,7 +281,7 @@ int synthetic_remove(Instance *instance) {
 
 /* A line is "s:synthetic/NAME FIELDS", older kernels leave the system out; returns 1 for one of ours without an
  * instance. */
-static int parse_stale(const char *line, char **ret_name) {
+static int parse_stale(const char *line, char **ret_system, char **ret_name) {
         const char *name = line + strlen("s:");
         CLEANUP_FREE char *path = NULL;
         size_t id;
@@ -258,8 +295,9 @@ static int parse_stale(const char *line, char **ret_name) {
         id = strspn(name + strlen(SYNTHETIC_PREFIX), "0123456789abcdef");
         if (id != ID_LENGTH)
                 return 0;
+        *ret_system = strdup(SYNTHETIC_SYSTEM);
         *ret_name = strndup(name, strcspn(name, " \t\n"));
-        if (!*ret_name ||
+        if (!*ret_system || !*ret_name ||
             asprintf(&path, "instances/" INSTANCE_PREFIX "%.*s", (int) id, name + strlen(SYNTHETIC_PREFIX)) < 0) {
                 path = NULL;
                 return -ENOMEM;
@@ -268,23 +306,5 @@ static int parse_stale(const char *line, char **ret_name) {
 }
 
 int synthetic_remove_stale(unsigned *ret_n_removed) {
-        CLEANUP_FREE char *text = NULL;
-        unsigned n_removed = 0;
-        int r;
-
-        r = tracing_dir_read_text(DYNAMIC_EVENTS, &text);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        for (const char *line = r < 0 ? "" : text; *line != '\0';
-             line += strcspn(line, "\n"), line += *line == '\n') {
-                CLEANUP_FREE char *name = NULL;
-
-                r = parse_stale(line, &name);
-                if (r < 0)
-                        return r;
-                if (r > 0 && remove_event(name) >= 0)
-                        n_removed++;
-        }
-        *ret_n_removed = n_removed;
-        return 0;
+        return dynamic_events_remove_stale(parse_stale, ret_n_removed);
 }

@@ -3,9 +3,10 @@
 
 /*
  * Synthetic events of a session: what the kernel makes of two events that belong together, such as the latency
- * between them. The kernel has them in one list for all buffers, so that their names have that of the instance before
- * them; the histograms that feed them are in the instance only. libtracefs reads the queries; what it would then
- * write into the top level (tracefs_synth_create()) is taken as text and written into the instance.
+ * between them, by the actions of histograms: those of the session (histogram-set.h), or those that a query stands
+ * for. The kernel has them in one list for all buffers, so that their names have that of the instance before them;
+ * the histograms that feed them are in the instance only. libtracefs reads the queries; what it would then write into
+ * the top level (tracefs_synth_create()) is taken as text and written into the instance.
  *
  * Life cycle: synthetic_set() after instance_configure(), since the histograms depend on the clock;
  * instance_destroy() removes them. After a crash synthetic_remove_stale().
@@ -22,8 +23,9 @@
 /* Whether the kernel has what they need. Changes nothing. */
 int synthetic_check(const Spec *spec, Error *error);
 
-/* Defines the events of the spec's queries and enables them. ERROR_INVALID_ARGUMENT: with the query, and the place
- * that libtracefs marks. ERROR_KERNEL_REFUSED carries the kernel's error_log text. */
+/* Defines the events of the spec's definitions and queries, sets their filters and enables them.
+ * ERROR_INVALID_ARGUMENT: with the query, and the place that libtracefs marks. ERROR_KERNEL_REFUSED carries the
+ * kernel's error_log text. */
 int synthetic_set(Instance *instance, const Spec *spec, Error *error);
 
 /* What stands before the names of this instance's events; the caller frees. -ENOMEM. */

@@ -8,86 +8,16 @@
 #include <tracefs.h>
 
 #include "core/filter.h"
-#include "core/probe.h"
-#include "core/sql-query.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "core/trigger.h"
 #include "kernel/catalog.h"
 #include "kernel/error-log.h"
-#include "kernel/event-format.h"
+#include "kernel/event-finder.h"
 #include "kernel/features.h"
 #include "kernel/instance-private.h"
 #include "kernel/kernel-text.h"
-#include "kernel/synthetic.h"
 #include "kernel/tracing-dir.h"
-
-/* One of the session's own; without `instance` it is not defined yet. */
-static int find_synthetic(const char *pattern, const Instance *instance, Error *error, char **ret_system,
-                          char **ret_name) {
-        CLEANUP_FREE char *prefix = NULL;
-        char *name = NULL;
-
-        *ret_system = strdup(instance ? SYNTHETIC_SYSTEM : "");
-        if (!*ret_system || (instance && synthetic_prefix(instance, &prefix) < 0) ||
-            asprintf(&name, "%s%s", prefix ? prefix : "", pattern) < 0)
-                return error_set_errno(error, -ENOMEM, "Cannot find the event");
-        *ret_name = name;
-        return 0;
-}
-
-/* The one event that a pattern means; its parts are the caller's to free. */
-static int find_event(const char *pattern, const Spec *spec, const Instance *instance, const char *group,
-                      const EventList *list, Error *error, char **ret_system, char **ret_name) {
-        CLEANUP(strv_freep) char **names = NULL;
-        const char *colon;
-        int r;
-
-        if (sql_queries_have(spec->sql, pattern))
-                return find_synthetic(pattern, instance, error, ret_system, ret_name);
-        if (probes_have(spec->probes, pattern)) {
-                *ret_system = strdup(group ? group : "");
-                *ret_name = strdup(pattern);
-                return *ret_system && *ret_name ? 0 : error_set_errno(error, -ENOMEM, "Cannot find the event");
-        }
-        r = event_pattern_match(pattern, list, &names);
-        if (r < 0)
-                return error_set_errno(error, r, "Cannot find the event");
-        if (strv_length(names) == 0)
-                return error_set(error, ERROR_NO_SUCH_EVENT, "No event matches \"%s\"", TEXT_ESCAPE(pattern));
-        if (strv_length(names) > 1)
-                return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" means %zu events, %s among them; name one",
-                                 TEXT_ESCAPE(pattern), strv_length(names), names[0]);
-        colon = strchr(names[0], ':');
-        *ret_system = strndup(names[0], (size_t) (colon - names[0]));
-        *ret_name = strdup(colon + 1);
-        return *ret_system && *ret_name ? 0 : error_set_errno(error, -ENOMEM, "Cannot find the event");
-}
-
-/* `text`: of a histogram; NULL for another trigger. */
-static int check_fields(const char *system, const char *name, const char *text, const Trigger *trigger, Error *error,
-                        bool *tells_of_memory) {
-        CLEANUP(event_format_freep) EventFormat *format = NULL;
-        CLEANUP_FREE FilterField *fields = NULL;
-        size_t n_fields;
-        int r;
-
-        if (!text && !trigger->filter)
-                return 0;
-        r = event_format_new(system, name, error, &format);
-        if (r < 0)
-                return r;
-        r = event_format_filter_fields(format, &fields, &n_fields);
-        if (r < 0)
-                return error_set_errno(error, r, "Cannot check the fields of %s:%s", system, name);
-        if (text)
-                r = histogram_check_fields(text, fields, n_fields, error);
-        if (r >= 0 && trigger->filter)
-                r = filter_check(trigger->filter, fields, n_fields, error);
-        if (r >= 0 && trigger->filter)
-                *tells_of_memory |= filter_tells_of_memory(trigger->filter, fields, n_fields);
-        return r;
-}
 
 static int check_other(const Trigger *trigger, const EventList *list, Error *error) {
         CLEANUP(strv_freep) char **names = NULL;
@@ -103,43 +33,56 @@ static int check_other(const Trigger *trigger, const EventList *list, Error *err
                        : error_set(error, ERROR_NO_SUCH_EVENT, "No event is called \"%s\"", trigger->other);
 }
 
-static int check_one(const Spec *spec, const EventList *list, const char *text, bool is_histogram, Error *error,
-                     bool *tells_of_memory) {
+static int check_filter(const EventFinder *finder, const Trigger *trigger, Error *error, char **ret_system,
+                        char **ret_name, bool *tells_of_memory) {
+        CLEANUP_FREE char *system = NULL, *name = NULL;
+        CLEANUP(event_fields_clear) EventFields own = { 0 };
+        int r;
+
+        r = event_finder_find(finder, trigger->event, error, &system, &name);
+        if (r >= 0 && trigger->filter)
+                r = event_fields_read(system, name, error, &own);
+        /* The fields of the session's own events are known once they are defined. */
+        if (r >= 0 && own.fields)
+                r = filter_check(trigger->filter, own.fields, own.n_fields, error);
+        if (r < 0)
+                return r;
+        if (own.fields)
+                *tells_of_memory |= filter_tells_of_memory(trigger->filter, own.fields, own.n_fields);
+        *ret_system = STEAL_PTR(system);
+        *ret_name = STEAL_PTR(name);
+        return 0;
+}
+
+static int check_one(const EventFinder *finder, const char *text, Error *error, bool *tells_of_memory) {
         CLEANUP(trigger_clear) Trigger trigger = { 0 };
         CLEANUP_FREE char *system = NULL, *name = NULL;
         int r;
 
-        r = is_histogram ? histogram_parse(text, error, &trigger) : trigger_parse(text, error, &trigger);
+        r = trigger_parse(text, error, &trigger);
         /* Before, the kernel would do it at the top level. */
-        if (r >= 0 && !is_histogram && !trigger.other)
+        if (r >= 0 && !trigger.other)
                 r = features_require("instance_traceoff", "stacktrace, traceon and traceoff", error);
         if (r >= 0)
-                r = find_event(trigger.event, spec, NULL, NULL, list, error, &system, &name);
+                r = check_filter(finder, &trigger, error, &system, &name, tells_of_memory);
         if (r >= 0)
-                r = check_other(&trigger, list, error);
-        /* The fields of a probe are known once it is defined. */
-        if (r >= 0 && *system != '\0')
-                r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error, tells_of_memory);
+                r = check_other(&trigger, finder->list, error);
         if (r < 0)
-                error_prefix(error, is_histogram ? "histograms" : "triggers");
+                error_prefix(error, "triggers");
         return r;
 }
 
 int trigger_set_check(const Spec *spec, const EventList *list, Error *error, bool *tells_of_memory) {
-        int r = 0;
+        const EventFinder finder = { .spec = spec, .list = list };
+        int r = spec->triggers ? features_require("triggers", "triggers", error) : 0;
 
-        if (spec->triggers)
-                r = features_require("triggers", "triggers", error);
-        if (r >= 0 && spec->histograms)
-                r = features_require("histograms", "histograms", error);
         for (char **text = spec->triggers; r >= 0 && text && *text; text++)
-                r = check_one(spec, list, *text, false, error, tells_of_memory);
-        for (char **text = spec->histograms; r >= 0 && text && *text; text++)
-                r = check_one(spec, list, *text, true, error, tells_of_memory);
+                r = check_one(&finder, *text, error, tells_of_memory);
         return r;
 }
 
 #define HISTOGRAM "hist:"
+#define CLOCK "clock="
 #define STALE_ROUNDS 4U
 
 static int write_trigger(const Instance *instance, const char *system, const char *name, const char *command) {
@@ -255,13 +198,21 @@ int trigger_set_resume(Instance *instance, Error *error) {
 }
 
 static int refuse(Instance *instance, const char *text, int r, Error *error) {
-        CLEANUP_FREE char *log = tracefs_error_all(instance->tracefs), *reason = NULL;
+        CLEANUP_FREE char *log = tracefs_error_all(instance->tracefs), *reason = NULL, *shown = strdup(text),
+                          *clock = NULL;
 
+        if (!shown || event_finder_show_names(instance, shown) < 0 ||
+            asprintf(&clock, CLOCK "%s:", instance->clock) < 0) {
+                clock = NULL;
+                return error_set_errno(error, -ENOMEM, "Cannot set the triggers");
+        }
         /* A new instance's log has this entry only. */
-        if (log && error_log_parse_last(log, &reason) >= 0)
-                return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused \"%s\": %s", TEXT_ESCAPE(text),
+        if (log && error_log_parse_last(log, &reason) >= 0 && event_finder_show_names(instance, reason) >= 0) {
+                text_drop(reason, clock);
+                return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused \"%s\": %s", TEXT_ESCAPE(shown),
                                  reason);
-        return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused \"%s\": %s", TEXT_ESCAPE(text),
+        }
+        return error_set(error, ERROR_KERNEL_REFUSED, "The kernel refused \"%s\": %s", TEXT_ESCAPE(shown),
                          strerror(-r));
 }
 
@@ -272,7 +223,7 @@ static int complete(const Instance *instance, const char *command, char **ret) {
         char *complete;
         int n;
 
-        n = has_time ? asprintf(&complete, HISTOGRAM "clock=%s:%s", instance->clock, command + strlen(HISTOGRAM))
+        n = has_time ? asprintf(&complete, HISTOGRAM CLOCK "%s:%s", instance->clock, command + strlen(HISTOGRAM))
                      : asprintf(&complete, "%s", command);
         if (n < 0)
                 return -ENOMEM;
@@ -298,18 +249,16 @@ int trigger_set_write(Instance *instance, const char *system, const char *name, 
         return r < 0 ? error_set_errno(error, r, "Cannot set the triggers") : 0;
 }
 
-static int apply_one(Instance *instance, const Spec *spec, const char *group, const EventList *list, const char *text,
-                     bool is_histogram, Error *error) {
+static int apply_one(Instance *instance, const EventFinder *finder, const char *text, Error *error) {
         CLEANUP(trigger_clear) Trigger trigger = { 0 };
         CLEANUP_FREE char *system = NULL, *name = NULL, *command = NULL;
         int r;
 
-        r = is_histogram ? histogram_parse(text, error, &trigger) : trigger_parse(text, error, &trigger);
+        r = trigger_parse(text, error, &trigger);
         if (r >= 0)
-                r = find_event(trigger.event, spec, instance, group, list, error, &system, &name);
-        if (r >= 0 && system && ((group && strcmp(system, group) == 0) || strcmp(system, SYNTHETIC_SYSTEM) == 0))
-                /* Whoever has probes may read the kernel's memory. */
-                r = check_fields(system, name, is_histogram ? text : NULL, &trigger, error, &(bool){ false });
+                /* It was asked about before, but for events of the session's own: whoever defines those may read it.
+                 */
+                r = check_filter(finder, &trigger, error, &system, &name, &(bool){ false });
         if (r < 0)
                 return r;
         if (asprintf(&command, "%s%s%s", trigger.command, trigger.filter ? " if " : "",
@@ -320,49 +269,24 @@ static int apply_one(Instance *instance, const Spec *spec, const char *group, co
         return trigger_set_write(instance, system, name, command, error);
 }
 
-int trigger_set_apply(Instance *instance, const Spec *spec, const char *group, Error *error) {
-        CLEANUP(event_list_clear) EventList list = { 0 };
-        int r;
-
-        if (!spec->triggers && !spec->histograms)
-                return 0;
+int trigger_set_check_instance(const Instance *instance, const char *key, Error *error) {
         /* After a crash nobody would take them out there. */
-        if (!instance->tracefs)
-                return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
-                                 "triggers: not with a tracer that needs the kernel's top-level buffer");
-        r = catalog_read(error, &list);
-        for (char **text = spec->triggers; r >= 0 && text && *text; text++)
-                r = apply_one(instance, spec, group, &list, *text, false, error);
-        for (char **text = spec->histograms; r >= 0 && text && *text; text++)
-                r = apply_one(instance, spec, group, &list, *text, true, error);
-        return r;
+        return instance->tracefs ? 0
+                                 : error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
+                                             "%s: not with a tracer that needs the kernel's top-level buffer", key);
 }
 
-int trigger_set_read_histogram(Instance *instance, const Spec *spec, const char *group, const char *event,
-                               Error *error, char **ret) {
+int trigger_set_apply(Instance *instance, const Spec *spec, const char *group, Error *error) {
         CLEANUP(event_list_clear) EventList list = { 0 };
-        CLEANUP_FREE char *system = NULL, *name = NULL, *path = NULL, *text = NULL;
+        const EventFinder finder = { .spec = spec, .instance = instance, .group = group, .list = &list };
         int r;
 
-        r = event_pattern_check(event, error);
+        if (!spec->triggers)
+                return 0;
+        r = trigger_set_check_instance(instance, "triggers", error);
         if (r >= 0)
                 r = catalog_read(error, &list);
-        if (r >= 0)
-                r = find_event(event, spec, instance, group, &list, error, &system, &name);
-        if (r < 0)
-                return r;
-        if (asprintf(&path, "events/%s/%s/hist", system, name) < 0) {
-                path = NULL;
-                return error_set_errno(error, -ENOMEM, "Cannot read the histogram");
-        }
-        r = kernel_text_read_tracefs(instance->tracefs, path, &text, NULL);
-        if (r == -ENOENT)
-                return features_require("histograms", "histograms", error);
-        if (r < 0)
-                return error_set_errno(error, r, "Cannot read the histogram");
-        if (!strstr(text, "# trigger info:"))
-                return error_set(error, ERROR_NO_SUCH_EVENT, "The session has no histogram of \"%s\"",
-                                 TEXT_ESCAPE(event));
-        *ret = STEAL_PTR(text);
-        return 0;
+        for (char **text = spec->triggers; r >= 0 && *text; text++)
+                r = apply_one(instance, &finder, *text, error);
+        return r;
 }

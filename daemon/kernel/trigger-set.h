@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The triggers and histograms of a session, in its instance only; they go with it.
+ * The triggers of a session, in its instance only; they go with it. So do its histograms, which are triggers to the
+ * kernel (histogram-set.h).
  */
 
 #include <tracefs.h>
@@ -12,8 +13,8 @@
 #include "core/spec.h"
 #include "kernel/instance.h"
 
-/* Whether the kernel has what the spec's triggers and histograms need: each pattern means one event of the list,
- * fields and conditions suit it. Changes nothing. ERROR_NO_SUCH_EVENT, ERROR_INVALID_ARGUMENT, ERROR_BAD_FILTER,
+/* Whether the kernel has what the spec's triggers need: each pattern means one event of the list or of the session's,
+ * conditions suit it. Changes nothing. ERROR_NO_SUCH_EVENT, ERROR_INVALID_ARGUMENT, ERROR_BAD_FILTER,
  * ERROR_NOT_SUPPORTED_BY_KERNEL. `tells_of_memory` becomes true when a condition does; see filter.h. */
 int trigger_set_check(const Spec *spec, const EventList *list, Error *error, bool *tells_of_memory);
 
@@ -32,7 +33,6 @@ void trigger_set_remove_stale(struct tracefs_instance *tracefs);
 void trigger_set_suspend(Instance *instance);
 int trigger_set_resume(Instance *instance, Error *error);
 
-/* The histograms of one event in the instance as text, as the kernel shows them. `event`: as in a trigger.
- * ERROR_NO_SUCH_EVENT also when it has none. The caller frees. */
-int trigger_set_read_histogram(Instance *instance, const Spec *spec, const char *group, const char *event,
-                               Error *error, char **ret);
+/* For histograms and synthetic events, too: they are not in the top-level buffer. `key`: of the spec, for the
+ * message. */
+int trigger_set_check_instance(const Instance *instance, const char *key, Error *error);

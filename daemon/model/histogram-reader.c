@@ -7,7 +7,7 @@
 
 #include "core/histogram.h"
 #include "core/json-text.h"
-#include "kernel/trigger-set.h"
+#include "kernel/histogram-set.h"
 #include "model/manager.h"
 #include "model/source.h"
 
@@ -39,7 +39,7 @@ static void histogram_run(Job *base) {
         CLEANUP_JSON struct json_object *object = NULL;
         CLEANUP_FREE char *text = NULL;
 
-        job->r = trigger_set_read_histogram(job->instance, job->spec, job->group, job->event, &job->error, &text);
+        job->r = histogram_set_read(job->instance, job->spec, job->group, job->event, &job->error, &text);
         if (job->r < 0)
                 return;
         job->r = histogram_text_to_json(text, &object);

@@ -6,6 +6,7 @@
 #include "core/parse.h"
 #include "core/strv.h"
 #include "core/trigger.h"
+#include "kernel/histogram-set.h"
 #include "kernel/synthetic.h"
 #include "kernel/trigger-set.h"
 #include "model/manager.h"
@@ -82,7 +83,7 @@ static int add_systems(const SetupJob *job, char ***systems) {
         CLEANUP_FREE char *prefix = NULL, *own = NULL;
         int r = triggers_add_systems(job->spec->triggers, systems);
 
-        if (r < 0 || !job->spec->sql)
+        if (r < 0 || (!job->spec->sql && !job->spec->synthetic_events))
                 return r;
         r = synthetic_prefix(job->instance, &prefix);
         if (r < 0)
@@ -120,6 +121,7 @@ static int make_pump(SetupJob *job) {
 
 static void setup_run(Job *base) {
         SetupJob *job = (SetupJob *) base;
+        const char *group;
 
         job->r = instance_create(job->name, &job->error, &job->instance);
         if (job->r >= 0 && spec_is_self(job->spec))
@@ -135,9 +137,11 @@ static void setup_run(Job *base) {
                 job->r = probe_set_enable(job->probes, job->instance, job->spec, &job->error);
         if (job->r >= 0)
                 job->r = synthetic_set(job->instance, job->spec, &job->error);
+        group = job->probes ? probe_set_group(job->probes) : NULL;
         if (job->r >= 0)
-                job->r = trigger_set_apply(job->instance, job->spec,
-                                           job->probes ? probe_set_group(job->probes) : NULL, &job->error);
+                job->r = trigger_set_apply(job->instance, job->spec, group, &job->error);
+        if (job->r >= 0)
+                job->r = histogram_set_apply(job->instance, job->spec, group, &job->error);
         if (job->r >= 0)
                 job->r = task_group_new(job->spec, &job->group);
         if (job->r >= 0 && job->group)

@@ -136,6 +136,23 @@ def test_what_a_trigger_enables_can_be_read(root, folder):
     assert any(event.name == "sched_switch" and "==>" in event.text for event in events(path))
 
 
+def test_synthetic_events_need_the_kernel(root):
+    if HIST.exists():
+        pytest.skip("this kernel has histograms")
+    spec = {
+        "synthetic_events": ["wakeup u64 lat; pid_t pid"],
+        "histograms": [
+            "sched:sched_waking keys=pid:ts0=common_timestamp.usecs",
+            "sched:sched_switch keys=next_pid:lat=common_timestamp.usecs-$ts0:onmatch(sched.sched_waking).wakeup($lat,next_pid)",
+        ],
+    }
+    with pytest.raises(BusError) as caught:
+        root.start("", spec)
+    assert caught.value.name == "org.ktraced1.Error.NotSupportedByKernel"
+    assert "synthetic_events: " in caught.value.message and "CONFIG_" in caught.value.message
+    assert root.manager("ListSessions") == []
+
+
 def test_queries_need_the_kernel(root):
     if os.path.exists("/sys/kernel/tracing/events/sched/sched_switch/hist"):
         pytest.skip("this kernel has histograms")

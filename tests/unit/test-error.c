@@ -44,6 +44,23 @@ static void test_set_errno_without_a_code_of_its_own(void **state) {
         assert_int_equal(error.code, ERROR_FAILED);
 }
 
+static void test_set_at(void **state) {
+        static const char text[] = "0123456789012345678901234567890123456789012345678901234567890123456789 wrong";
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        assert_int_equal(error_set_at(&error, text, text + 3, "no %s", "three"), -EINVAL);
+        assert_int_equal(error.code, ERROR_INVALID_ARGUMENT);
+        assert_string_equal(error.message,
+                            "no three\n  0123456789012345678901234567890123456789012345678901234567890123"
+                            "456789 wrong\n     ^");
+        error_clear(&error);
+        assert_int_equal(error_set_at(&error, text, text + 71, "it is"), -EINVAL);
+        assert_string_equal(error.message, "it is\n  ...12345678901234567890123456789012345678901234567890123456789"
+                                           " wrong\n                                                      "
+                                           "           ^");
+        assert_int_equal(error_set_at(NULL, text, text, "x"), -EINVAL);
+}
+
 static void test_move(void **state) {
         CLEANUP(error_clear) Error from = ERROR_INIT, to = ERROR_INIT;
 
@@ -121,6 +138,7 @@ int main(void) {
                 cmocka_unit_test(test_null_error),
                 cmocka_unit_test(test_set_errno),
                 cmocka_unit_test(test_set_errno_without_a_code_of_its_own),
+                cmocka_unit_test(test_set_at),
                 cmocka_unit_test(test_move),
                 cmocka_unit_test(test_prefix),
                 cmocka_unit_test(test_text_without_message),

@@ -56,6 +56,35 @@ static void test_two(void **state) {
               "\"rows\":[{\"key\":{\"b\":1},\"values\":{\"hitcount\":2}}]}]");
 }
 
+/* As track_data_print() writes it: numbers to the right, texts to the left. */
+static void test_tracked(void **state) {
+        check("# trigger info: "
+              "hist:keys=next_pid:vals=hitcount:lat=common_timestamp.usecs-$ts0:sort=hitcount:size=2048:"
+              "onmax($lat).save(next_comm,prev_pid,prev_comm):onchange($lat).trace(x,$lat) [active]\n\n"
+              "{ next_pid:       2255 } hitcount:        239\n"
+              "\tmax:         27  next_comm: a  prev_pid: 5                     prev_pid:          0  "
+              "prev_comm: swapper/1                       \n"
+              "\tchanged:         12  next_comm: b                                 prev_pid:          7  "
+              "prev_comm: 12                              \n"
+              "\nTotals:\n    Hits: 239\n",
+              "[{\"trigger\":\"hist:keys=next_pid:vals=hitcount:lat=common_timestamp.usecs-$ts0:sort=hitcount:size="
+              "2048:"
+              "onmax($lat).save(next_comm,prev_pid,prev_comm):onchange($lat).trace(x,$lat) [active]\","
+              "\"keys\":[\"next_pid\"],"
+              "\"rows\":[{\"key\":{\"next_pid\":2255},\"values\":{\"hitcount\":239},\"tracked\":["
+              "{\"max\":27,\"saved\":{\"next_comm\":\"a  prev_pid: "
+              "5\",\"prev_pid\":0,\"prev_comm\":\"swapper\\/1\"}},"
+              "{\"changed\":12,\"saved\":{\"next_comm\":\"b\",\"prev_pid\":7,\"prev_comm\":12}}]}],\"hits\":239}]");
+}
+
+static void test_odd_tracked(void **state) {
+        check("# trigger info: hist:keys=a:onmax($x).save(b)\n\tmax: 5\n{ a: 1 } hitcount: 1\n\tmax\n\tmax: 7\n"
+              "\tmin: 7\n\tmax: 8  b:\n",
+              "[{\"trigger\":\"hist:keys=a:onmax($x).save(b)\",\"keys\":[\"a\"],\"rows\":[{\"key\":{\"a\":1},"
+              "\"values\":{\"hitcount\":1},\"tracked\":[{\"max\":7,\"saved\":{}},{\"max\":8,\"saved\":{\"b\":\"\"}}]"
+              "}]}]");
+}
+
 static void test_none(void **state) {
         struct json_object *json = NULL;
 
@@ -69,7 +98,8 @@ static void test_none(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain), cmocka_unit_test(test_several_keys), cmocka_unit_test(test_stacks),
-                cmocka_unit_test(test_two),   cmocka_unit_test(test_none),
+                cmocka_unit_test(test_two),   cmocka_unit_test(test_tracked),      cmocka_unit_test(test_odd_tracked),
+                cmocka_unit_test(test_none),
         };
 
         return cmocka_run_group_tests_name("histogram", tests, NULL, NULL);

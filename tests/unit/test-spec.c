@@ -59,7 +59,7 @@ static void test_set_every_key(void **state) {
         assert_succeeds(set_boolean(spec, SPEC_FUNCTION_STACKS, true, &error), &error);
         assert_succeeds(set_list(spec, SPEC_PROBES, "kprobe:vfs_read", &error), &error);
         assert_succeeds(set_fds(spec, SPEC_PROBE_FILES, SPEC_TYPE_FDS, fds, 2, &error), &error);
-        assert_succeeds(set_list(spec, SPEC_SYNTHETIC_EVENTS, "wakeup", &error), &error);
+        assert_succeeds(set_one(spec, SPEC_SYNTHETIC_EVENTS, "wakeup u64 lat", &error), &error);
         assert_succeeds(set_one(spec, SPEC_SQL, "SELECT a", &error), &error);
         assert_succeeds(set_one(spec, SPEC_TRIGGERS, "a:b stacktrace", &error), &error);
         assert_succeeds(set_one(spec, SPEC_HISTOGRAMS, "a:b keys=c", &error), &error);
@@ -102,7 +102,7 @@ static void test_set_every_key(void **state) {
         assert_true(spec->function_stacks);
         assert_string_equal(spec->probes[0], "kprobe:vfs_read");
         assert_int_equal(spec->probe_files.n_fds, 2);
-        assert_string_equal(spec->synthetic_events[0], "wakeup");
+        assert_string_equal(spec->synthetic_events[0], "wakeup u64 lat");
         assert_string_equal(spec->sql[0], "SELECT a");
         assert_string_equal(spec->triggers[0], "a:b stacktrace");
         assert_string_equal(spec->histograms[0], "a:b keys=c");

@@ -58,11 +58,31 @@ static void test_escape_cuts(void **state) {
                             "12345678901...");
 }
 
+static void check_drop(const char *text, const char *word, const char *expected) {
+        CLEANUP_FREE char *copy = strdup(text);
+
+        assert_non_null(copy);
+        text_drop(copy, word);
+        assert_string_equal(copy, expected);
+}
+
+static void test_drop(void **state) {
+        check_drop("", "x_", "");
+        check_drop("x_a, x_b", "x_", "a, b");
+        check_drop("x_x_", "x_", "");
+        check_drop("error\n  Command: x_a b\n           ^\n", "x_", "error\n  Command: a b\n           ^\n");
+        check_drop("error\n  Command: x_a b\n               ^", "x_", "error\n  Command: a b\n             ^");
+        check_drop("  x_a x_b c\n          ^", "x_", "  a b c\n      ^");
+        check_drop("a x_b\n ^\nc", "x_", "a b\n ^\nc");
+        check_drop("x_b\n     c", "x_", "b\n     c");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_printable), cmocka_unit_test(test_control_characters),
                 cmocka_unit_test(test_bad_utf8),  cmocka_unit_test(test_printable_length),
                 cmocka_unit_test(test_escape),    cmocka_unit_test(test_escape_cuts),
+                cmocka_unit_test(test_drop),
         };
 
         return cmocka_run_group_tests_name("text", tests, NULL, NULL);

@@ -24,21 +24,6 @@ static void test_triggers(void **state) {
         check_trigger("a:b disable_event:c:d", "a:b", "disable_event:c:d", NULL);
 }
 
-static void check_histogram(const char *text, const char *command) {
-        CLEANUP(error_clear) Error error = ERROR_INIT;
-        CLEANUP(trigger_clear) Trigger trigger = { 0 };
-
-        assert_succeeds(histogram_parse(text, &error, &trigger), &error);
-        assert_string_equal(trigger.command, command);
-}
-
-static void test_histograms(void **state) {
-        check_histogram("a:b keys=pid", "hist:keys=pid");
-        check_histogram("a:b keys=pid,comm.hex:vals=bytes,hitcount:sort=bytes.descending,pid:size=4096 if pid > 5",
-                        "hist:keys=pid,comm.hex:vals=bytes,hitcount:sort=bytes.descending,pid:size=4096");
-        check_histogram("a:b key=bytes.buckets=100:val=lat.log2", "hist:key=bytes.buckets=100:val=lat.log2");
-}
-
 /* `marked`: what stands at the mark. */
 static void check_refusal(int (*check)(const char *, Error *), const char *text, const char *message,
                           const char *marked) {
@@ -68,59 +53,21 @@ static void test_refusals(void **state) {
         check_refusal(trigger_check, "a:b traceon if ", "condition", NULL);
         check_refusal(trigger_check, "!a:b traceon", "begins with '!'", NULL);
         check_refusal(trigger_check, "a:b trace\non", "control character", NULL);
-
-        check_refusal(histogram_check, "a:b pid", "There are keys=", "pid");
-        check_refusal(histogram_check, "a:b vals=x", "keys= is missing", "");
-        check_refusal(histogram_check, "a:b keys=", "The name of a field is missing", "");
-        check_refusal(histogram_check, "a:b keys=pid.hxe", "There are .hex", "hxe");
-        check_refusal(histogram_check, "a:b keys=pid:size=5", "A size is a number", "5");
-        check_refusal(histogram_check, "a:b keys=pid:onmatch(x).trace(y)", "There are keys=", "onmatch");
-        check_refusal(histogram_check, "a:b keys=pid+x", "',' or ':' or a space", "+x");
-}
-
-static void test_fields(void **state) {
-        static const FilterField fields[] = { { .name = "prev_pid" }, { .name = "next_comm", .is_string = true } };
-        CLEANUP(error_clear) Error error = ERROR_INIT;
-
-        assert_succeeds(histogram_check_fields("a:b keys=prev_pid,common_cpu:sort=hitcount", fields, 2, &error),
-                        &error);
-        assert_fails(
-                histogram_check_fields("a:b keys=prev_pdi", fields, 2, &error), &error, ERROR_INVALID_ARGUMENT,
-                "The event has no field \"prev_pdi\"; did you mean \"prev_pid\"?\n  a:b keys=prev_pdi\n           ^");
-}
-
-/* The kernel would follow the pointer, wherever it leads. */
-static void test_pointers_of_programs_are_no_keys(void **state) {
-        static const FilterField fields[] = {
-                { .name = "filename", .is_string = true, .is_indirect = true, .is_foreign = true },
-                { .name = "reason", .is_string = true, .is_indirect = true },
-        };
-        CLEANUP(error_clear) Error error = ERROR_INIT;
-
-        assert_fails(histogram_check_fields("a:b keys=reason,filename", fields, 2, &error), &error,
-                     ERROR_INVALID_ARGUMENT, "Strings that system calls are given are no keys");
-        assert_succeeds(histogram_check_fields("a:b keys=reason", fields, 2, &error), &error);
 }
 
 static void test_lists(void **state) {
         char *triggers[] = { (char *) "a:b stacktrace", (char *) "a:b traceoff", NULL };
-        char *histograms[] = { (char *) "a:b keys=ip.sym", NULL };
 
         assert_true(triggers_switch(triggers));
         assert_true(triggers_record_stacks(triggers));
         assert_false(triggers_record_stacks(triggers + 1));
         assert_false(triggers_switch(NULL));
-        assert_true(histograms_show_functions(histograms));
-        assert_false(histograms_show_functions(NULL));
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_triggers),
-                cmocka_unit_test(test_histograms),
                 cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_fields),
-                cmocka_unit_test(test_pointers_of_programs_are_no_keys),
                 cmocka_unit_test(test_lists),
         };
 
