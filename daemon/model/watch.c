@@ -18,6 +18,7 @@ _Static_assert(WATCH_NAME_LENGTH + WATCH_REASON_LENGTH + sizeof(": ") <= SNAPSHO
 static const WatchOps *find_ops(WatchKind kind) {
         static const WatchOps *const ops[_WATCH_KIND_MAX] = {
                 [WATCH_EVENT] = &watch_event_ops,
+                [WATCH_PRESSURE] = &watch_pressure_ops,
         };
 
         return ops[kind];
