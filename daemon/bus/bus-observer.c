@@ -7,6 +7,7 @@
 #include "bus/bus-capture.h"
 #include "bus/bus-manager.h"
 #include "bus/bus-session.h"
+#include "bus/bus-units.h"
 #include "bus/bus.h"
 #include "bus/notify.h"
 #include "ktraced/messages.h"
@@ -115,6 +116,17 @@ static void on_capture_removed(Capture *capture, void *userdata) {
         bus_manager_emit_capture(bus, "CaptureRemoved", capture);
 }
 
+static int on_follow_unit(const char *unit, bool on, Error *error, void *userdata) {
+        const Bus *bus = userdata;
+
+        if (!bus->units)
+                return error_set(error, ERROR_NOT_SUPPORTED, "There is no systemd on this connection");
+        if (on)
+                return bus_units_follow(bus->units, unit, error);
+        bus_units_leave(bus->units, unit);
+        return 0;
+}
+
 static void on_watch_fired(const Session *session, const char *watch, const char *reason, void *userdata) {
         const Bus *bus = userdata;
 
@@ -143,6 +155,7 @@ const ManagerObserver bus_observer = {
         .capture_new = on_capture_new,
         .capture_changed = on_capture_changed,
         .capture_removed = on_capture_removed,
+        .follow_unit = on_follow_unit,
         .watch_fired = on_watch_fired,
         .notice = on_notice,
 };

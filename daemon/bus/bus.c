@@ -86,6 +86,29 @@ static int bus_connect(Bus *bus, int embedded_fd, Error *error) {
         return r < 0 ? error_set_errno(error, r, "Failed to serve the inherited socket") : 0;
 }
 
+static void bus_on_unit_followed(const char *unit, int r, const Error *error, void *userdata) {
+        const Bus *bus = userdata;
+
+        manager_unit_followed(bus->manager, unit, r, error);
+}
+
+static void bus_on_unit_incident(const char *unit, UnitIncident incident, const char *result, void *userdata) {
+        const Bus *bus = userdata;
+
+        manager_unit_incident(bus->manager, unit, incident, result);
+}
+
+static int bus_set_up_units(Bus *bus) {
+        const BusUnitsConfig units = {
+                .bus = bus->bus,
+                .followed = bus_on_unit_followed,
+                .incident = bus_on_unit_incident,
+                .userdata = bus,
+        };
+
+        return bus_units_new(&units, &bus->units);
+}
+
 /* The matches come first: what the bus daemon is asked later is answered later than they are in force. */
 static int bus_set_up(Bus *bus) {
         const BusPeersConfig peers = {
@@ -117,6 +140,10 @@ static int bus_set_up(Bus *bus) {
         /* An embedded peer that does not read must not keep the daemon from ending. */
         if (bus->embedded)
                 return sd_bus_set_close_on_exit(bus->bus, false);
+
+        r = bus_set_up_units(bus);
+        if (r < 0)
+                return r;
 
         return sd_bus_match_signal_async(bus->bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus",
                                          "org.freedesktop.DBus", "NameLost", bus_on_name_lost, NULL, bus);
@@ -155,6 +182,7 @@ void bus_free(Bus *bus) {
 
         bus_peers_free(bus->peers);
         bus_polkit_free(bus->polkit);
+        bus_units_free(bus->units);
         decision_log_free(bus->decisions);
         while ((call = LIST_FIRST(&bus->calls)))
                 bus_call_free(call);

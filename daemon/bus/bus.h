@@ -17,6 +17,7 @@
 
 #include "bus/bus-peers.h"
 #include "bus/bus-polkit.h"
+#include "bus/bus-units.h"
 #include "bus/decision-log.h"
 #include "bus/log.h"
 #include "model/manager.h"
@@ -45,6 +46,7 @@ struct Bus {
         Manager *manager;
         BusPeers *peers;
         BusPolkit *polkit;
+        BusUnits *units; /* NULL: embedded */
         DecisionLog *decisions;
         struct BusCallList calls; /* those that have not been answered yet */
 };

@@ -40,6 +40,9 @@ typedef struct ManagerObserver {
         void (*capture_new)(Capture *capture, void *userdata);
         void (*capture_changed)(Capture *capture, void *userdata);
         void (*capture_removed)(Capture *capture, void *userdata);
+        /* A watch wants to know what becomes of a unit of systemd's, or no longer: manager_unit_followed() follows,
+         * not from within. Without it units cannot be watched. */
+        int (*follow_unit)(const char *unit, bool on, Error *error, void *userdata);
         /* What one of the session's watches waits for has happened; `reason` is what its capture is told. */
         void (*watch_fired)(const Session *session, const char *watch, const char *reason, void *userdata);
         /* Something an administrator should read: a bad profile, a stale instance, a failed session. */

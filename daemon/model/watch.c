@@ -19,6 +19,7 @@ static const WatchOps *find_ops(WatchKind kind) {
         static const WatchOps *const ops[_WATCH_KIND_MAX] = {
                 [WATCH_EVENT] = &watch_event_ops,
                 [WATCH_PRESSURE] = &watch_pressure_ops,
+                [WATCH_UNIT] = &watch_unit_ops,
         };
 
         return ops[kind];

@@ -2,11 +2,13 @@
 """Who may have a session that does something by itself."""
 
 import json
+import time
 
 import pytest
 
 from daemon import NOBODY, BusError
 from system_bus import wait_until
+from systemd_mock import SystemdMock
 
 SWITCH = "sched:sched_switch"
 RING = {"events": [SWITCH], "mode": "ring", "ring_size": "1M"}
@@ -74,3 +76,84 @@ def test_what_became_of_a_profile_since(polkit, nobody, root, daemon):
     wait_until(lambda: "more than was authorized" in daemon.log, "nobody says why it is not started")
     nobody.session(session, "Stop")
     assert [row[1] for row in root.manager("ListSessions")] == ["first"]
+
+
+@pytest.fixture
+def systemd(bus):
+    mock = SystemdMock(bus)
+    mock.units["web.service"] = {"ActiveState": "active", "Result": "success"}
+    yield mock
+    mock.close()
+
+
+def fired(root, session):
+    return {watch["name"]: watch["fired"] for watch in root.describe(session)["watches"]}
+
+
+def wait_permitted(root, session):
+    def permitted():
+        return all(watch["next"] is None for watch in root.describe(session)["watches"])
+
+    wait_until(permitted, "a watch is never permitted again")
+
+
+def recorder(root, *watches, name="ring"):
+    return root.start(name, {**RING, "watches": [f"{watch} interval=10ms daily=1000" for watch in watches]})
+
+
+def test_a_unit_that_fails(systemd, root, daemon):
+    """Once for each failure, however often systemd says so, and also when the unit is restarted at once."""
+    session = recorder(root, "any unit=web.service", "dog unit=web.service on=watchdog")
+    assert systemd.subscribers == 1
+    assert fired(root, session) == {"any": 0, "dog": 0}
+    systemd.change("web.service", "failed", "exit-code")
+    wait_until(lambda: fired(root, session) == {"any": 1, "dog": 0}, "the failure was not seen")
+    assert root.describe(session)["watches"][-1]["seen"] == "web.service: exit-code"
+    wait_permitted(root, session)
+    systemd.change("web.service", "failed", "exit-code")
+    systemd.change("web.service", "activating")
+    systemd.change("web.service", "active")
+    systemd.change("web.service", "deactivating", "watchdog")
+    wait_until(lambda: fired(root, session) == {"any": 2, "dog": 1}, "the watchdog was not seen")
+    wait_permitted(root, session)
+    systemd.change("web.service", "failed", "watchdog")
+    systemd.change("web.service", "activating", "watchdog")
+    systemd.change("web.service", "active")
+    time.sleep(0.3)
+    told = {watch["name"]: (watch["fired"], watch["suppressed"]) for watch in root.describe(session)["watches"]}
+    assert told == {"any": (2, 0), "dog": (1, 0)}
+    # Nobody else's.
+    systemd.change("other.service", "failed", "exit-code")
+    root.session(session, "Stop")
+    systemd.change("web.service", "failed", "exit-code")
+    assert "any: unit" in daemon.log and "dog: unit" in daemon.log
+
+
+def test_one_that_has_failed_already(systemd, root):
+    systemd.units["web.service"] = {"ActiveState": "failed", "Result": "exit-code"}
+    session = recorder(root, "any unit=web.service")
+    systemd.change("web.service", "failed", "exit-code")
+    systemd.change("web.service", "active")
+    systemd.change("web.service", "failed", "signal")
+    wait_until(lambda: fired(root, session) == {"any": 1}, "the failure was not seen")
+
+
+def test_several_sessions_follow_one_unit(systemd, root):
+    first = recorder(root, "a unit=web.service", name="first")
+    second = recorder(root, "b unit=web.service", "c unit=web.service", name="second")
+    root.session(first, "Remove")
+    systemd.change("web.service", "failed", "timeout")
+    wait_until(lambda: fired(root, second) == {"b": 1, "c": 1}, "the failure was not seen")
+
+
+def test_units_that_there_are_not(systemd, root, daemon):
+    running = recorder(root, "any unit=web.service")
+    with pytest.raises(BusError, match="watches: w: There is no unit wbe.service"):
+        recorder(root, "w unit=wbe.service", name="bad")
+    assert fired(root, running) == {"any": 0} and len(daemon.instances()) == 1
+
+
+def test_without_systemd(root, daemon):
+    with pytest.raises(BusError, match="watches: w: Cannot follow the unit web.service"):
+        recorder(root, "w unit=web.service")
+    assert not daemon.instances()
