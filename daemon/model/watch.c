@@ -20,6 +20,7 @@ static const WatchOps *find_ops(WatchKind kind) {
                 [WATCH_EVENT] = &watch_event_ops,
                 [WATCH_PRESSURE] = &watch_pressure_ops,
                 [WATCH_UNIT] = &watch_unit_ops,
+                [WATCH_JOURNAL] = &watch_journal_ops,
         };
 
         return ops[kind];

@@ -53,7 +53,7 @@ struct Watch {
         char *seen;            /* the last time, in the words of whoever said it; NULL: nothing is known */
 };
 
-extern const WatchOps watch_event_ops, watch_pressure_ops, watch_unit_ops;
+extern const WatchOps watch_event_ops, watch_pressure_ops, watch_unit_ops, watch_journal_ops;
 
 /* From the kinds. `error` is borrowed. */
 void watch_started(Watch *watch, int r, const Error *error);

@@ -3,9 +3,9 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -15,7 +15,7 @@ from system_bus import wait_until
 from trace_file import events, validate
 
 WRITE = "syscalls:sys_enter_write"
-INSTANCES = pathlib.Path("/sys/kernel/tracing/instances")
+CPUS = os.sysconf("SC_NPROCESSORS_CONF")
 
 
 def ring(root, *watches, name="ring", **more):
@@ -212,3 +212,91 @@ def test_moment_of_an_event(root):
     at = {percent: delays[min(len(delays) - 1, len(delays) * percent // 100)] * 1000 for percent in (50, 90, 99)}
     print(f"{samples} events: " + ", ".join(f"p{percent} {delay:.2f} ms" for percent, delay in at.items()))
     assert at[99] < 2000
+
+
+@pytest.fixture
+def crowd():
+    """More processes that want a CPU than there are CPUs."""
+    running = [subprocess.Popen(["dd", "if=/dev/zero", "of=/dev/null"], stderr=subprocess.DEVNULL) for _ in range(2 * CPUS)]
+    yield
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/pressure/cpu"), reason="the kernel measures no pressure")
+def test_pressure(root, crowd):
+    session = ring(root, "w pressure=cpu some=10ms window=1s interval=1s", "never pressure=io full=9900ms window=10s")
+    wait_until(lambda: watch(root, session)["fired"] >= 2, "the pressure was not seen twice", timeout=60)
+    assert watch(root, session)["seen"] == "the system of cpu was stalled"
+    assert watch(root, session, "never")["fired"] == 0
+    wait_until(lambda: complete(root), "there is no capture")
+    assert complete(root)[0]["reason"] == "w: pressure"
+    root.session(session, "Stop")
+
+
+def test_pressure_of_a_unit_that_there_is_not(root):
+    with pytest.raises(BusError, match="watches: w: .*(nosuch.service|control groups)"):
+        ring(root, "w pressure=cpu some=1s unit=nosuch.service")
+
+
+def test_pressure_that_the_kernel_does_not_tell_of(polkit, start_daemon, crowd):
+    """Without CAP_SYS_RESOURCE, and with a window that the kernel then refuses, the daemon measures by itself."""
+    daemon = start_daemon(command=["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"])
+    root = daemon.client(0)
+    session = ring(root, "w pressure=cpu some=10ms window=1500ms interval=1s")
+    wait_until(lambda: watch(root, session)["fired"] >= 2, "the pressure was not seen twice", timeout=60)
+    root.close()
+
+
+JOURNALD = "/lib/systemd/systemd-journald"
+MESSAGE_ID = "0123456789abcdef0123456789abcdef"
+# A journal of its own, in a mount namespace of its own.
+OWN_JOURNAL = f"""
+for folder in /run/log /run/systemd /var/log; do mount -t tmpfs tmpfs $folder; done
+mkdir -p /run/systemd/journal /run/log/journal
+exec {JOURNALD}
+"""
+
+
+@pytest.fixture
+def journal():
+    """The words before a command that has that journal."""
+    process = subprocess.Popen(["unshare", "-m", "sh", "-c", OWN_JOURNAL], stderr=subprocess.DEVNULL)
+    inside = ["nsenter", "-t", str(process.pid), "-m", "--"]
+    ready = [*inside, "test", "-S", "/run/systemd/journal/socket"]
+    # Before it is in its namespace, it is the host's journal that would be seen.
+    wait_until(lambda: os.readlink(f"/proc/{process.pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt"), "there is no namespace")
+    wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "journald does not listen", timeout=30)
+    yield inside
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.mark.skipif(not os.path.exists(JOURNALD), reason="there is no journald")
+def test_journal(polkit, start_daemon, journal):
+    """What was there before does not count, nor what is of another kind."""
+
+    def log(message_id, text):
+        entry = f"MESSAGE_ID={message_id}\nMESSAGE={text}\n"
+        subprocess.run([*journal, "logger", "--journald"], input=entry, text=True, check=True)
+
+    log(MESSAGE_ID, "before")
+    root = start_daemon(command=journal).client(0)
+    session = ring(root, f"w journal={MESSAGE_ID} interval=500ms", f"other journal={MESSAGE_ID[::-1]} interval=500ms")
+    log("f" * 32, "of another kind")
+    log(MESSAGE_ID, "something happened")
+    wait_fired(root, session)
+    assert watch(root, session)["seen"] == "something happened"
+    log(MESSAGE_ID[::-1], "something else")
+    wait_fired(root, session, name="other")
+    wait_until(lambda: watch(root, session)["next"] is None, "it is never permitted again")
+
+    def again():
+        log(MESSAGE_ID, "once more")
+        return watch(root, session)["fired"] >= 2
+
+    wait_until(again, "it was not seen again", interval=0.5)
+    wait_until(lambda: complete(root), "there is no capture")
+    assert complete(root)[-1]["reason"] in ("w: journal", "other: journal")
+    root.close()
