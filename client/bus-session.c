@@ -32,6 +32,10 @@ int bus_session_stop(BusClient *client, const char *path, Error *error) {
         return call_session(client, path, "Stop", CALL_MAY_ASK | CALL_MAY_LAST | CALL_NO_AUTO_START, error);
 }
 
+int bus_session_reload(BusClient *client, const char *path, Error *error) {
+        return call_session(client, path, "Reload", CALL_MAY_ASK | CALL_MAY_LAST | CALL_NO_AUTO_START, error);
+}
+
 int bus_session_rotate(BusClient *client, const char *path, Error *error) {
         return call_session(client, path, "Rotate", CALL_MAY_ASK | CALL_MAY_LAST, error);
 }

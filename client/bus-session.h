@@ -24,6 +24,8 @@ void session_status_clear(SessionStatus *status);
 int bus_session_start(BusClient *client, const char *path, Error *error);
 /* Returns once the capture is closed. */
 int bus_session_stop(BusClient *client, const char *path, Error *error);
+/* Its profile anew: returns once it records by that. */
+int bus_session_reload(BusClient *client, const char *path, Error *error);
 int bus_session_rotate(BusClient *client, const char *path, Error *error);
 int bus_session_clear(BusClient *client, const char *path, Error *error);
 int bus_session_remove(BusClient *client, const char *path, Error *error);

@@ -14,6 +14,7 @@ static const char help_text[] =
         "  session create NAME [WHAT...]   Make a session without starting it\n"
         "  session start NAME [WHAT...]    Make and start a session, or start one again\n"
         "  session stop SESSION...         Stop sessions; their captures stay\n"
+        "  session reload SESSION...       Read their profiles again, and go on by these\n"
         "  session rotate SESSION...       Begin a new segment\n"
         "  session snapshot SESSION...     Make a capture of a ring (--ring-size), which goes on\n"
         "  session run NAME WHAT...        A session for as long as this command runs\n"

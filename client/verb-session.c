@@ -65,6 +65,16 @@ static int session_stop(Globals *globals, int argc, char *argv[]) {
         return verb_each(&each, globals, argc, argv);
 }
 
+static int reload_one(BusClient *client, const char *name, Error *error) {
+        return call_session(client, name, bus_session_reload, error);
+}
+
+static int session_reload(Globals *globals, int argc, char *argv[]) {
+        static const VerbEach each = { "reload session", "session reload SESSION...", .run = reload_one };
+
+        return verb_each(&each, globals, argc, argv);
+}
+
 static int rotate_one(BusClient *client, const char *name, Error *error) {
         return call_session(client, name, bus_session_rotate, error);
 }
@@ -226,10 +236,10 @@ static int session_attach(Globals *globals, int argc, char *argv[]) {
 
 int verb_session(Globals *globals, int argc, char *argv[]) {
         static const Verb verbs[] = {
-                { "list", session_list },      { "show", session_show },     { "create", session_create },
-                { "start", session_start },    { "stop", session_stop },     { "rotate", session_rotate },
-                { "snapshot", verb_snapshot }, { "run", verb_run },          { "clear", session_clear },
-                { "remove", session_remove },  { "attach", session_attach },
+                { "list", session_list },     { "show", session_show },      { "create", session_create },
+                { "start", session_start },   { "stop", session_stop },      { "rotate", session_rotate },
+                { "reload", session_reload }, { "snapshot", verb_snapshot }, { "run", verb_run },
+                { "clear", session_clear },   { "remove", session_remove },  { "attach", session_attach },
         };
 
         return verb_dispatch(verbs, ELEMENTSOF(verbs), "session verb", globals, argc, argv);

@@ -188,7 +188,7 @@ _ktracectl() {
         case $verb/$sub in
         /*) __ktracectl_reply "$cur" one <<<'status session record hist mark report capture list probe reload' ;;
         mark/* | hist/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
-        session/) __ktracectl_reply "$cur" one <<<'list show create start stop run rotate snapshot clear remove attach' ;;
+        session/) __ktracectl_reply "$cur" one <<<'list show create start stop run reload rotate snapshot clear remove attach' ;;
         session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
         session/list | session/create | session/run) ;;
         session/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;

@@ -32,6 +32,7 @@ static const AccessRow access_table[] = {
 
         { KTRACED_SESSION_INTERFACE, "Start", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "Stop", ACCESS_OWNER, ACTION("manage-sessions") },
+        { KTRACED_SESSION_INTERFACE, "Reload", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "Rotate", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "Snapshot", ACCESS_OWNER, ACTION("manage-sessions") },
         { KTRACED_SESSION_INTERFACE, "Clear", ACCESS_OWNER, ACTION("manage-sessions") },

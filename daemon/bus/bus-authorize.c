@@ -103,6 +103,8 @@ static void ask_next(BusCall *call) {
 
         if (call->action)
                 ask_polkit(call);
+        else if (call->then)
+                call->then(call);
         else
                 call->method->execute(call);
 }
@@ -172,4 +174,20 @@ void bus_authorize(BusCall *call) {
         }
 
         refuse(call);
+}
+
+void bus_authorize_powers(BusCall *call, void (*then)(BusCall *call)) {
+        if (call_is_abandoned(call))
+                return;
+        if (call->uid == 0) {
+                then(call);
+                return;
+        }
+        if (call->powers == 0) {
+                refuse(call);
+                return;
+        }
+        call->then = then;
+        call->quiet = (call->powers & (call->powers - 1)) != 0;
+        ask_next(call);
 }

@@ -16,3 +16,6 @@
 
 /* Goes on with execute, now or later, or fails the call. */
 void bus_authorize(BusCall *call);
+
+/* The same for the powers that turned up in execute, call->powers: goes on with `then`. */
+void bus_authorize_powers(BusCall *call, void (*then)(BusCall *call));

@@ -57,10 +57,11 @@ struct BusCall {
 
         /* What has to be authorized still. */
         const char *action;
-        unsigned powers, power; /* those to be asked for, and that which is */
-        unsigned challenged;    /* for which somebody would have to authenticate */
-        bool quiet;             /* no dialog for now */
-        char **details;         /* strv: key, value, key, value */
+        unsigned powers, power;             /* those to be asked for, and that which is */
+        unsigned challenged;                /* for which somebody would have to authenticate */
+        bool quiet;                         /* no dialog for now */
+        char **details;                     /* strv: key, value, key, value */
+        void (*then)(struct BusCall *call); /* in the place of execute, see bus_authorize_powers(); or NULL */
 
         /* Arguments, by method; strings and descriptors live with the message. */
         const char *text;

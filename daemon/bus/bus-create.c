@@ -155,3 +155,51 @@ void bus_create_execute_and_start(BusCall *call) {
 
         session_start(session, on_started, call);
 }
+
+static void reload(BusCall *call) {
+        Session *session = bus_call_session(call);
+
+        if (session)
+                session_reload(session, STEAL_PTR(call->resolved), bus_call_done, call);
+}
+
+static void on_resolved_anew(int r, const Error *error, void *result, void *userdata) {
+        BusCall *call = userdata;
+        const Session *session = r < 0 ? NULL : bus_call_session(call);
+
+        if (r < 0) {
+                bus_call_fail(call, r, error);
+                return;
+        }
+        if (!session)
+                return;
+        call->resolved = STEAL_PTR(*(ResolvedSpec **) result);
+        call->powers = call->resolved->powers;
+        r = bus_details_change_spec(call, session, call->resolved, call->powers);
+        if (r < 0)
+                bus_call_fail(call, r, NULL);
+        else
+                bus_authorize_powers(call, reload);
+}
+
+void bus_create_execute_reload(BusCall *call) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        const Session *session = bus_call_session(call);
+        Spec *spec;
+        int r = 0;
+
+        if (!session)
+                return;
+        if (!session->asked)
+                r = error_set(&error, ERROR_WRONG_STATE, "Cannot reload session '%s': it was made without a profile",
+                              session->name);
+        else if (session->spec->output >= 0)
+                r = error_set(&error, ERROR_WRONG_STATE,
+                              "Cannot reload session '%s': it writes into one file of its client's", session->name);
+        if (r >= 0)
+                r = spec_copy(session->asked, &spec);
+        if (r < 0)
+                bus_call_fail(call, r, &error);
+        else
+                manager_resolve(call->bus->manager, spec, &session->identity, on_resolved_anew, call);
+}

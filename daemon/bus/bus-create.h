@@ -14,3 +14,5 @@ int bus_create_parse_try(BusCall *call, Error *error);
 void bus_create_prepare(BusCall *call);
 void bus_create_execute(BusCall *call);
 void bus_create_execute_and_start(BusCall *call);
+/* For Session.Reload. */
+void bus_create_execute_reload(BusCall *call);

@@ -228,14 +228,12 @@ static int add_lists(BusCall *call, const Spec *spec) {
         return r < 0 ? r : add_list(call, "probe_files", files, "; ");
 }
 
-int bus_details_add_spec(BusCall *call, const ResolvedSpec *resolved, unsigned powers) {
-        CLEANUP(strv_freep) char **events = NULL;
+static int add_spec(BusCall *call, const char *name, const ResolvedSpec *resolved, char *const *events,
+                    unsigned powers) {
         const Spec *spec = resolved->spec;
         int r;
 
-        r = list_selection(&resolved->selection, &events);
-        if (r >= 0)
-                r = add(call, "session", call->text ? call->text : "");
+        r = add(call, "session", name);
         if (r >= 0)
                 r = add_list(call, "events", events, ",");
         if (r >= 0)
@@ -244,9 +242,17 @@ int bus_details_add_spec(BusCall *call, const ResolvedSpec *resolved, unsigned p
                 r = add_aim(call, spec);
         if (r >= 0)
                 r = add_lists(call, spec);
+        return r < 0 ? r : add_powers(call, powers);
+}
+
+int bus_details_add_spec(BusCall *call, const ResolvedSpec *resolved, unsigned powers) {
+        CLEANUP(strv_freep) char **events = NULL;
+        int r;
+
+        r = list_selection(&resolved->selection, &events);
         if (r >= 0)
-                r = add_powers(call, powers);
-        return r < 0 ? r : add_spec_summary(call, spec, events);
+                r = add_spec(call, call->text ? call->text : "", resolved, events, powers);
+        return r < 0 ? r : add_spec_summary(call, resolved->spec, events);
 }
 
 static int add_session(BusCall *call, const Session *session) {
@@ -329,4 +335,19 @@ int bus_details_add_target(BusCall *call) {
                                   session   ? &session->owner
                                   : capture ? &capture->metadata->owner
                                             : NULL);
+}
+
+int bus_details_change_spec(BusCall *call, const Session *session, const ResolvedSpec *resolved, unsigned powers) {
+        CLEANUP(strv_freep) char **events = NULL;
+        int r;
+
+        strv_free(STEAL_PTR(call->details));
+        r = list_selection(&resolved->selection, &events);
+        if (r >= 0)
+                r = add(call, "method", call->method->member);
+        if (r >= 0)
+                r = add_number(call, "owner", session->owner);
+        if (r >= 0)
+                r = add_spec(call, session->name, resolved, events, powers);
+        return r < 0 ? r : add_target_summary(call, "session", &session->owner);
 }

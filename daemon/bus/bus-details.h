@@ -17,3 +17,7 @@ int bus_details_add_target(BusCall *call);
 
 /* Of a call that makes a session: what it is to trace; `powers` are those of the spec. -errno. */
 int bus_details_add_spec(BusCall *call, const ResolvedSpec *resolved, unsigned powers);
+
+/* Of a call that gives a session another spec, in the place of what was told before: the keys are those of the new
+ * spec, and the summary is that of the session, which can be somebody else's. -errno. */
+int bus_details_change_spec(BusCall *call, const Session *session, const ResolvedSpec *resolved, unsigned powers);

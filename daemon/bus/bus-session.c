@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bus/bus-call.h"
+#include "bus/bus-create.h"
 #include "bus/bus-path.h"
 #include "bus/bus-snapshot.h"
 #include "bus/bus-stream.h"
@@ -196,6 +197,7 @@ static const BusMethod methods[] = {
         { "Start", NULL, NULL, execute_start },
         { "Stop", NULL, NULL, execute_stop },
         { "Snapshot", bus_snapshot_parse, NULL, bus_snapshot_execute },
+        { "Reload", NULL, NULL, bus_create_execute_reload },
         { "Rotate", NULL, NULL, execute_rotate },
         { "Clear", NULL, NULL, execute_clear },
         { "Remove", NULL, NULL, execute_remove },
@@ -277,6 +279,7 @@ const sd_bus_vtable bus_session_vtable[] = {
 
         SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Rotate", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Snapshot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", capture), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

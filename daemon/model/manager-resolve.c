@@ -21,6 +21,7 @@ void resolved_spec_free(ResolvedSpec *resolved) {
         if (!resolved)
                 return;
         spec_free(resolved->spec);
+        spec_free(resolved->asked);
         event_selection_clear(&resolved->selection);
         identity_clear(&resolved->owner);
         free(resolved);
@@ -148,18 +149,25 @@ static int complete(Manager *manager, Spec **spec, Error *error) {
         return r;
 }
 
-void manager_resolve(Manager *manager, Spec *taken_spec, const Identity *owner, ModelDone done, void *userdata) {
-        CLEANUP(spec_freep) Spec *spec = taken_spec;
-        CLEANUP(error_clear) Error error = ERROR_INIT;
+static void fail(int r, Error *error, ModelDone done, void *userdata) {
+        if (error->code == ERROR_NONE)
+                (void) error_set_errno(error, r, "Cannot read the spec");
+        done(r, error, NULL, userdata);
+}
 
+/* With its profile in manager->profiles. */
+static void resolve(Manager *manager, Spec *taken_spec, const Identity *owner, ModelDone done, void *userdata) {
+        CLEANUP(spec_freep) Spec *spec = taken_spec, *asked = NULL;
+        CLEANUP(error_clear) Error error = ERROR_INIT;
         unsigned powers = 0;
-        int r = complete(manager, &spec, &error);
+        int r = spec->profile ? spec_copy(spec, &asked) : 0;
+
+        if (r >= 0)
+                r = complete(manager, &spec, &error);
         if (r >= 0)
                 r = watches_powers(manager, spec, &error, &powers);
         if (r < 0) {
-                if (error.code == ERROR_NONE)
-                        (void) error_set_errno(&error, r, "Cannot read the spec");
-                done(r, &error, NULL, userdata);
+                fail(r, &error, done, userdata);
                 return;
         }
 
@@ -174,6 +182,7 @@ void manager_resolve(Manager *manager, Spec *taken_spec, const Identity *owner, 
                 return;
         }
         resolved->spec = STEAL_PTR(spec);
+        resolved->asked = STEAL_PTR(asked);
         resolved->powers = powers;
         *job = (ResolveJob){
                 .job = { .item = { .free = resolve_job_free }, .run = resolve_run, .done = resolve_done },
@@ -182,5 +191,80 @@ void manager_resolve(Manager *manager, Spec *taken_spec, const Identity *owner, 
                 .done = done,
                 .userdata = userdata,
         };
+        worker_submit(manager->kernel_worker, &job->job);
+}
+
+/* The profile as it is on the disk now, so that nobody gets half of a change, or one from before. */
+typedef struct ProfileJob {
+        Job job;
+        Manager *manager;
+        char **directories;
+        Spec *spec;
+        Identity owner;
+        Profile *profile;
+        int r;
+        Error error;
+        ModelDone done;
+        void *userdata;
+} ProfileJob;
+
+static void profile_job_free(MailboxItem *item) {
+        ProfileJob *job = (ProfileJob *) item;
+
+        strv_free(job->directories);
+        spec_free(job->spec);
+        identity_clear(&job->owner);
+        profile_free(job->profile);
+        error_clear(&job->error);
+        free(job);
+}
+
+static void profile_run(Job *base) {
+        ProfileJob *job = (ProfileJob *) base;
+
+        job->r = profiles_read(job->directories, job->spec->profile, &job->error, &job->profile);
+}
+
+static void profile_done(Job *base) {
+        ProfileJob *job = (ProfileJob *) base;
+        Manager *manager = job->manager;
+
+        if (job->r >= 0) {
+                job->r = profiles_put(manager->profiles, job->profile);
+                if (job->r >= 0)
+                        STEAL_PTR(job->profile);
+        }
+        if (job->r < 0)
+                fail(job->r, &job->error, job->done, job->userdata);
+        else
+                resolve(manager, STEAL_PTR(job->spec), &job->owner, job->done, job->userdata);
+        profile_job_free(&job->job.item);
+}
+
+void manager_resolve(Manager *manager, Spec *taken_spec, const Identity *owner, ModelDone done, void *userdata) {
+        CLEANUP(spec_freep) Spec *spec = taken_spec;
+        ProfileJob *job;
+
+        if (!spec->profile) {
+                resolve(manager, STEAL_PTR(spec), owner, done, userdata);
+                return;
+        }
+        job = calloc(1, sizeof(*job));
+        if (job)
+                *job = (ProfileJob){
+                        .job = { .item = { .free = profile_job_free }, .run = profile_run, .done = profile_done },
+                        .manager = manager,
+                        .error = ERROR_INIT,
+                        .done = done,
+                        .userdata = userdata,
+                };
+        if (!job || strv_copy(manager->profile_directories, &job->directories) < 0 ||
+            identity_copy(owner, &job->owner) < 0) {
+                if (job)
+                        profile_job_free(&job->job.item);
+                done(-ENOMEM, &(Error){ .code = ERROR_NO_MEMORY }, NULL, userdata);
+                return;
+        }
+        job->spec = STEAL_PTR(spec);
         worker_submit(manager->kernel_worker, &job->job);
 }

@@ -215,6 +215,7 @@ int manager_create_session(Manager *manager, const char *name, const char *clien
                 return -ENOMEM;
         }
         session->spec = STEAL_PTR(resolved->spec);
+        session->asked = STEAL_PTR(resolved->asked);
         session->powers = resolved->powers;
         session->selection = resolved->selection;
         resolved->selection = (EventSelection){};

@@ -111,6 +111,7 @@ void manager_shutdown(Manager *manager, ModelDone done, void *userdata);
 /* A spec that has been merged with its profile and checked against the running kernel. */
 typedef struct ResolvedSpec {
         Spec *spec;
+        Spec *asked; /* before it was merged; NULL without a profile */
         EventSelection selection;
         Identity owner;  /* whose session it is to be */
         unsigned powers; /* those of the spec and its selection, and of the profiles that its watches start */
@@ -118,9 +119,9 @@ typedef struct ResolvedSpec {
 void resolved_spec_free(ResolvedSpec *resolved);
 DEFINE_POINTER_CLEANUP(ResolvedSpec, resolved_spec_free);
 
-/* Changes nothing. Takes `spec` over; `owner` is copied. Of scope "self" the processes are checked now, and again
- * when the session starts. Result: ResolvedSpec *, the callee may take it with STEAL_PTR on the
- * ResolvedSpec ** that is passed. */
+/* Changes nothing but what is known of the profile, which is read anew. Takes `spec` over; `owner` is copied. Of
+ * scope "self" the processes are checked now, and again when the session starts. Result: ResolvedSpec *, the callee
+ * may take it with STEAL_PTR on the ResolvedSpec ** that is passed. */
 void manager_resolve(Manager *manager, Spec *spec, const Identity *owner, ModelDone done, void *userdata);
 
 /* `name`: NULL or "" makes one. `client` may be NULL. Takes `taken` over, also on failure: what it selects is what

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/parse.h"
 #include "core/strv.h"
@@ -90,6 +91,38 @@ static int load_directory(Profiles *profiles, const char *directory, char ***ret
                         return r;
         }
         return 0;
+}
+
+int profiles_read(char *const *directories, const char *name, Error *error, Profile **ret) {
+        for (char *const *directory = directories; name_is_valid(name) && directory && *directory; directory++) {
+                CLEANUP_FREE char *path = NULL, *text = NULL;
+                int r;
+
+                if (asprintf(&path, "%s/%s.json", *directory, name) < 0) {
+                        path = NULL;
+                        return error_set_errno(error, -ENOMEM, "Cannot read profile '%s'", name);
+                }
+                if (access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+                        continue;
+                r = text_file_read(path, error, &text);
+                return r < 0 ? r : profile_parse(name, text, path, error, ret);
+        }
+        return error_set(error, ERROR_NO_SUCH_PROFILE, "There is no profile '%s'", TEXT_ESCAPE(name));
+}
+
+int profiles_put(Profiles *profiles, Profile *profile) {
+        int r;
+
+        for (size_t i = 0; i < profiles->n_profiles; i++)
+                if (strcmp(profiles->profiles[i]->name, profile->name) == 0) {
+                        profile_free(profiles->profiles[i]);
+                        profiles->profiles[i] = profile;
+                        return 0;
+                }
+        r = add_profile(profiles, profile);
+        if (r >= 0)
+                qsort(profiles->profiles, profiles->n_profiles, sizeof(*profiles->profiles), compare_profiles);
+        return r;
 }
 
 int profiles_load(char *const *directories, Profiles **ret, char ***ret_problems) {

@@ -37,6 +37,8 @@ static void run_over(Session *session) {
         session->run_dir_fd = -1;
         session->stopped = clock_usec(CLOCK_REALTIME);
 
+        if (session_reload_go_on(session, &error))
+                return;
         if (error.code != ERROR_NONE) {
                 session_set_reason(session, error_text(&error));
                 session_set_state(session, SESSION_FAILED);
@@ -273,6 +275,7 @@ void session_ring_ready(Session *session, int r, Error *error) {
                 session_end(session, session->end_reason ? session->end_reason : "stopped");
         watches_arm(session);
         session_answer(session, WAIT_START, 0, NULL, session);
+        session_reload_done(session);
 }
 
 void session_ring_measured(Session *session, PumpReport *report) {
@@ -311,6 +314,7 @@ static void handle_ready(Session *session) {
                 session_end(session, session->end_reason ? session->end_reason : "stopped");
         watches_arm(session);
         session_answer(session, WAIT_START, 0, NULL, session);
+        session_reload_done(session);
 }
 
 static void take_counters(Session *session, PumpReport *report) {

@@ -19,6 +19,7 @@ typedef enum WaitFor {
         WAIT_ROTATE,
         WAIT_CLEAR,
         WAIT_MEASURE,
+        WAIT_RELOAD,
         WAIT_REMOVE,
 } WaitFor;
 
@@ -36,6 +37,14 @@ void session_set_state(Session *session, SessionState state);
 /* Keeps the old one when memory runs out. */
 void session_set_reason(Session *session, const char *reason);
 void session_free(Session *session);
+
+bool session_is_waited_for(const Session *session, WaitFor what);
+
+/* session-reload.c. A run is over: true when the next one was begun. `error`: why it failed, if it did. */
+bool session_reload_go_on(Session *session, const Error *error);
+/* It has started. */
+void session_reload_done(Session *session);
+void session_reload_clear(Session *session);
 
 /* Begins the run: state starting. The outcome is answered to WAIT_START. */
 void session_run(Session *session);

@@ -34,6 +34,13 @@ int session_wait(Session *session, WaitFor what, ModelDone done, void *userdata)
         return 0;
 }
 
+bool session_is_waited_for(const Session *session, WaitFor what) {
+        for (const SessionWaiter *waiter = session->waiters; waiter; waiter = waiter->next)
+                if (waiter->what == what)
+                        return true;
+        return false;
+}
+
 void session_answer(Session *session, WaitFor what, int r, const Error *error, void *result) {
         SessionWaiter *matching = NULL, **slot = &session->waiters;
 
@@ -131,6 +138,8 @@ void session_free(Session *session) {
         free(session->run_capture_id);
         closep(&session->run_dir_fd);
         error_clear(&session->run_error);
+        session_reload_clear(session);
+        spec_free(session->asked);
         event_selection_clear(&session->selection);
         identity_clear(&session->identity);
         spec_free(session->spec);

@@ -37,6 +37,7 @@ struct Session {
         EventSelection selection; /* what the spec meant when it was authorized */
         Spec *spec;               /* merged with its profile and validated */
         unsigned powers;          /* what was authorized */
+        Spec *asked;              /* before it was merged with its profile; NULL: without one */
         SessionState state;
         char *reason;                       /* why it stopped or failed; NULL when it never ran */
         uint64_t created, started, stopped; /* CLOCK_REALTIME, usec; 0: not yet */
@@ -63,6 +64,10 @@ struct Session {
         char *end_reason;              /* why; NULL also when memory ran out */
         bool removing;
         size_t watches_pending; /* that have not said yet whether they can be */
+
+        /* While it is reloaded: what it is to be, until it has stopped; then what it was, until it has started. */
+        struct ResolvedSpec *next, *before;
+        Error reload_error; /* it goes on as it was */
 };
 
 /* Result: the Session. ERROR_WRONG_STATE unless created, stopped or failed. */
@@ -84,6 +89,11 @@ void session_clear(Session *session, ModelDone done, void *userdata);
 /* Adds a process (its threads; its children if the spec says so) to a session that traces only certain
  * processes. `pidfd` is borrowed. ERROR_WRONG_STATE, ERROR_BAD_DESCRIPTOR, ERROR_NO_SUCH_PROCESS. */
 void session_add_process(Session *session, int pidfd, ModelDone done, void *userdata);
+
+/* Has it record by another spec, which is taken over, also on failure: one that is active ends and begins anew,
+ * without being stopped in between; where that cannot start, it goes on by the one that it had, and the failure is
+ * answered. `spec` is a ResolvedSpec. Result: none. ERROR_WRONG_STATE for a session that is starting or stopping. */
+void session_reload(Session *session, struct ResolvedSpec *spec, ModelDone done, void *userdata);
 
 /* Brings what session_describe() says of a ring up to date, but for the time in which a snapshot of it is taken,
  * which may wait for the disk. Result: none; also for a session that is no ring, or not active. */

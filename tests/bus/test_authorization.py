@@ -142,10 +142,10 @@ def functions_can_be_read():
 
 
 def refusals():
-    """What fails after polkit's yes: the session "things" runs already and is no ring, and some kernels keep their
-    functions to themselves."""
+    """What fails after polkit's yes: the session "things" runs already, is no ring and has no profile, and some kernels
+    keep their functions to themselves."""
     wrong_state = "org.ktraced1.Error.WrongState"
-    found = {(SESSION, "Start"): wrong_state, (SESSION, "Snapshot"): wrong_state}
+    found = {(SESSION, "Start"): wrong_state, (SESSION, "Snapshot"): wrong_state, (SESSION, "Reload"): wrong_state}
     # The session has no histogram, and some kernels have none at all.
     has_histograms = os.path.exists("/sys/kernel/tracing/events/sched/sched_switch/hist")
     found[SESSION, "ReadHistogram"] = f"org.ktraced1.Error.{'NoSuchEvent' if has_histograms else 'NotSupportedByKernel'}"

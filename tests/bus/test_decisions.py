@@ -9,7 +9,7 @@ import time
 import pytest
 from gi.repository import GLib
 
-from daemon import NOBODY, BusError
+from daemon import NOBODY, SESSION, BusError
 from system_bus import wait_until
 
 AUTHORIZED = "2ce78121defc425cb05dadc1c41af92d"
@@ -115,7 +115,7 @@ def test_fields_of_decisions(journal, polkit, root, nobody):
         entry = last(journal, KTRACED_OUTCOME=outcome)
         assert entry["MESSAGE_ID"] == DENIED and entry["PRIORITY"] == "5"
         assert entry["KTRACED_ACTION"] == "org.ktraced1.manage-sessions"
-        assert entry["KTRACED_SESSION"] == theirs.rsplit("/", 1)[1]
+        assert entry["KTRACED_SESSION"] == root.get(theirs, SESSION, "Id")
         assert entry["KTRACED_SESSION_NAME"] == "theirs" and entry["KTRACED_OWNER"] == "0"
 
     # What is not asked about is told to those who look for it.
