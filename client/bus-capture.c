@@ -66,9 +66,13 @@ int bus_capture_delete(BusClient *client, const char *path, Error *error) {
 int bus_capture_get_status(BusClient *client, const char *path, Error *error, CaptureStatus *ret) {
         CLEANUP(capture_status_clear) CaptureStatus status = { 0 };
         const BusProperty properties[] = {
-                { "Id", 's', &status.id },         { "State", 's', &status.state },
-                { "Events", 't', &status.events }, { "Bytes", 't', &status.bytes },
-                { "Lost", 't', &status.lost },     { "Segments", 'u', &status.segments },
+                { "Id", 's', &status.id },
+                { "State", 's', &status.state },
+                { "Events", 't', &status.events },
+                { "Bytes", 't', &status.bytes },
+                { "Lost", 't', &status.lost },
+                { "Segments", 'u', &status.segments },
+                { "RawBytes", 't', &status.raw_bytes },
         };
         int r;
 

@@ -13,7 +13,7 @@
 typedef struct CaptureStatus {
         char *id;
         char *state;
-        uint64_t events, bytes, lost;
+        uint64_t events, bytes, raw_bytes, lost;
         uint32_t segments;
 } CaptureStatus;
 

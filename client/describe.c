@@ -29,13 +29,14 @@ static const struct {
         const char *key;
         Unit unit;
 } units[] = {
-        { "bytes", UNIT_SIZE },        { "buffer_size", UNIT_SIZE }, { "segment_size", UNIT_SIZE },
-        { "duration", UNIT_SPAN },     { "segment_age", UNIT_SPAN }, { "created", UNIT_TIME },
-        { "started", UNIT_TIME },      { "stopped", UNIT_TIME },     { "start_realtime", UNIT_TIME },
-        { "end_realtime", UNIT_TIME }, { "owner", UNIT_USER },       { "state", UNIT_STATE },
-        { "ring_size", UNIT_SIZE },    { "capacity", UNIT_SIZE },    { "most", UNIT_SIZE },
-        { "fill", UNIT_SIZE },         { "held", UNIT_ROUGH_SPAN },  { "window", UNIT_SPAN },
-        { "last", UNIT_TIME },         { "next", UNIT_TIME },
+        { "bytes", UNIT_SIZE },         { "buffer_size", UNIT_SIZE }, { "segment_size", UNIT_SIZE },
+        { "duration", UNIT_SPAN },      { "segment_age", UNIT_SPAN }, { "created", UNIT_TIME },
+        { "started", UNIT_TIME },       { "stopped", UNIT_TIME },     { "start_realtime", UNIT_TIME },
+        { "end_realtime", UNIT_TIME },  { "owner", UNIT_USER },       { "state", UNIT_STATE },
+        { "ring_size", UNIT_SIZE },     { "capacity", UNIT_SIZE },    { "most", UNIT_SIZE },
+        { "fill", UNIT_SIZE },          { "held", UNIT_ROUGH_SPAN },  { "window", UNIT_SPAN },
+        { "last", UNIT_TIME },          { "next", UNIT_TIME },        { "raw_bytes", UNIT_SIZE },
+        { "compress_usec", UNIT_SPAN },
 };
 
 static Unit unit_of(const char *key) {

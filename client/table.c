@@ -125,6 +125,14 @@ void table_add_nothing(Table *table) {
                 table->failed = true;
 }
 
+void table_add_ratio(Table *table, uint64_t part, uint64_t whole) {
+        char text[32];
+
+        (void) format_ratio(part, whole, text, sizeof(text));
+        add_cell(table, strdup(part == whole ? "-" : text), COLOR_NONE,
+                 json_object_new_double_s(part > 0 ? (double) whole / (double) part : 1, text));
+}
+
 void table_add_time(Table *table, uint64_t realtime) {
         char text[64];
 

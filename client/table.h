@@ -35,10 +35,11 @@ void table_add_string(Table *table, const char *value);
 void table_add_state(Table *table, const char *state); /* coloured */
 void table_add_number(Table *table, uint64_t value);
 void table_add_size(Table *table, uint64_t bytes);
-void table_add_span(Table *table, uint64_t usec);     /* rounded for people, see format_rough_span() */
-void table_add_nothing(Table *table);                 /* null in JSON */
-void table_add_time(Table *table, uint64_t realtime); /* usec; 0: none */
-void table_add_user(Table *table, uid_t uid);         /* a name for people, the number in JSON */
+void table_add_span(Table *table, uint64_t usec);                  /* rounded for people, see format_rough_span() */
+void table_add_nothing(Table *table);                              /* null in JSON */
+void table_add_ratio(Table *table, uint64_t part, uint64_t whole); /* how many times the part is in the whole */
+void table_add_time(Table *table, uint64_t realtime);              /* usec; 0: none */
+void table_add_user(Table *table, uid_t uid);                      /* a name for people, the number in JSON */
 
 /* What --json prints, borrowed. */
 struct json_object *table_rows(const Table *table);

@@ -34,7 +34,18 @@ enum {
 #define COMMAND_FD 3
 #define COMMAND_PATH "/dev/fd/3"
 
-static int capture_table_new(const CaptureRows *rows, Table **ret) {
+/* One that has gone since the list was made has no ratio any more. */
+static void add_ratio(Table *table, BusClient *client, const CaptureRow *row) {
+        CLEANUP(capture_status_clear) CaptureStatus status = { 0 };
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        if (bus_capture_get_status(client, row->path, &error, &status) < 0)
+                table_add_ratio(table, 1, 1);
+        else
+                table_add_ratio(table, status.bytes, status.raw_bytes);
+}
+
+static int capture_table_new(BusClient *client, const CaptureRows *rows, Table **ret) {
         static const TableColumn columns[] = {
                 { .key = "id", .title = "ID" },
                 { .key = "session", .title = "SESSION" },
@@ -43,6 +54,7 @@ static int capture_table_new(const CaptureRows *rows, Table **ret) {
                 { .key = "state", .title = "STATE" },
                 { .key = "start", .title = "START" },
                 { .key = "bytes", .title = "SIZE", .to_the_right = true },
+                { .key = "ratio", .title = "RATIO", .to_the_right = true },
                 { .key = "events", .title = "EVENTS", .to_the_right = true },
                 { .key = "lost", .title = "LOST", .to_the_right = true },
                 { .key = "segments", .title = "SEGMENTS", .to_the_right = true },
@@ -64,6 +76,7 @@ static int capture_table_new(const CaptureRows *rows, Table **ret) {
                 table_add_state(table, row->state);
                 table_add_time(table, row->start);
                 table_add_size(table, row->bytes);
+                add_ratio(table, client, row);
                 table_add_number(table, row->events);
                 table_add_number(table, row->lost);
                 table_add_number(table, row->segments);
@@ -115,7 +128,7 @@ static int capture_list(Globals *globals, int argc, char *argv[]) {
                 r = bus_manager_list_captures(client, session_id, &error, &rows);
         if (r < 0)
                 return verb_failed(&error, "list captures");
-        r = capture_table_new(&rows, &table);
+        r = capture_table_new(client, &rows, &table);
         if (r >= 0) {
                 pager_open(&pager, globals);
                 r = table_print(table, globals, "capture");

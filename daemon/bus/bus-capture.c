@@ -79,6 +79,13 @@ static int get_state(sd_bus *connection, const char *path, const char *interface
         return sd_bus_message_append(reply, "s", capture_state_to_string(metadata->state));
 }
 
+static int get_raw_bytes(sd_bus *connection, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const CaptureMetadata *metadata = userdata;
+
+        return sd_bus_message_append(reply, "t", metadata->bytes + metadata_saved_bytes(metadata));
+}
+
 static int get_segments(sd_bus *connection, const char *path, const char *interface, const char *property,
                         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const CaptureMetadata *metadata = userdata;
@@ -180,6 +187,7 @@ const sd_bus_vtable bus_capture_vtable[] = {
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Events", "t", NULL, offsetof(CaptureMetadata, events), 0),
         SD_BUS_PROPERTY("Bytes", "t", NULL, offsetof(CaptureMetadata, bytes), 0),
+        SD_BUS_PROPERTY("RawBytes", "t", get_raw_bytes, 0, 0),
         SD_BUS_PROPERTY("Lost", "t", NULL, offsetof(CaptureMetadata, lost), 0),
         SD_BUS_PROPERTY("Segments", "u", get_segments, 0, 0),
 

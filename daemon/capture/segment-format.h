@@ -72,6 +72,7 @@ enum {
 };
 
 #define SECTION_HEADER_SIZE 16U /* id, flags, description, size */
+#define SECTION_COMPRESSED 1U   /* of the flags in the header */
 #define SECTION_SIZE_OFFSET 8U  /* of the size in the header */
 #define SECTION_SIZE_OPEN ((uint64_t) INT64_MAX / 2)
 #define BUFFER_ENTRY_SIZE 20U /* id of the CPU, offset, size */
@@ -80,6 +81,7 @@ enum {
  * the options section follows at once. */
 #define INITIAL_HEADER_MAGIC "\027\010\104tracing7" /* with its NUL */
 #define INITIAL_HEADER_COMPRESSION "none\0"         /* name and version, each with its NUL */
+#define INITIAL_HEADER_ZSTD "zstd"                  /* the same of a compressed file, without its version */
 #define OPTIONS_START_OFFSET \
         (sizeof(INITIAL_HEADER_MAGIC) + 1 + 1 + sizeof(uint32_t) + sizeof(INITIAL_HEADER_COMPRESSION))
 
@@ -111,6 +113,7 @@ typedef struct SegmentJournal {
 } SegmentJournal;
 
 #define SEGMENT_JOURNAL_VERSION 1U
+#define OPTIONS_SIZE_MAX (UINT64_C(1) << 20)
 
 struct Segment {
         int fd;
@@ -118,6 +121,10 @@ struct Segment {
         uint64_t *sizes;  /* bytes of pages, for each CPU */
         uint8_t *options; /* the options section as it stands in the file */
 };
+
+/* From a file that has been written; `fd` is borrowed. -EBADMSG when it is no segment, or compressed; -EIO when it is
+ * too short for one. */
+int segment_load(int fd, Segment **ret);
 
 uint64_t segment_flyrecord_offset(const Segment *segment);
 uint64_t segment_region_start(const Segment *segment, size_t cpu_index);

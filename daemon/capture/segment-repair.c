@@ -7,8 +7,6 @@
 
 #include "capture/segment-format.h"
 
-#define OPTIONS_SIZE_MAX (UINT64_C(1) << 20)
-
 static bool journal_is_sound(const SegmentJournal *journal, uint64_t options_offset, uint64_t options_size) {
         uint64_t entries_size = (uint64_t) journal->n_cpus * BUFFER_ENTRY_SIZE;
 
@@ -52,9 +50,9 @@ static int load_sizes(Segment *segment) {
         return 0;
 }
 
-static int load(int fd, Segment **ret) {
+int segment_load(int fd, Segment **ret) {
         CLEANUP(segment_freep) Segment *segment = NULL;
-        char magic[sizeof(INITIAL_HEADER_MAGIC)];
+        char magic[sizeof(INITIAL_HEADER_MAGIC)], compression[sizeof(INITIAL_HEADER_COMPRESSION)];
         uint64_t options_offset, options_size;
         int r;
 
@@ -62,6 +60,11 @@ static int load(int fd, Segment **ret) {
         if (r < 0)
                 return r;
         if (memcmp(magic, INITIAL_HEADER_MAGIC, sizeof(magic)) != 0)
+                return -EBADMSG;
+        r = read_at(fd, compression, sizeof(compression), OPTIONS_START_OFFSET - sizeof(compression));
+        if (r < 0)
+                return r;
+        if (memcmp(compression, INITIAL_HEADER_COMPRESSION, sizeof(compression)) != 0)
                 return -EBADMSG;
         r = read_at(fd, &options_offset, sizeof(options_offset), OPTIONS_START_OFFSET);
         if (r < 0)
@@ -122,7 +125,7 @@ int segment_repair(int fd, uint64_t *ret_bytes) {
         struct stat st;
         int r;
 
-        r = load(fd, &segment);
+        r = segment_load(fd, &segment);
         if (r == -EIO) /* too short */
                 return -EBADMSG;
         if (r < 0)

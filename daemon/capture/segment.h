@@ -77,3 +77,13 @@ int segment_close(Segment *segment, const SegmentTail *tail, uint64_t *ret_bytes
  * (a close that was interrupted) is brought back, the file is closed like above without a tail.
  * -EBADMSG when it is no segment of ours. */
 int segment_repair(int fd, uint64_t *ret_bytes);
+
+/* Asked by segment_compress() now and again, with the bytes written so far: a negative errno ends it. */
+typedef int (*SegmentGoOn)(uint64_t written, void *userdata);
+
+/* Writes a closed segment anew with zstd: the pages in the format's chunks, and each section of formats and names as
+ * a whole. `from`: readable; `to`: read-write, empty. `go_on` may be NULL. -EBADMSG when it is no segment of ours, is
+ * not closed, or is compressed already. */
+int segment_compress(int from, int to, SegmentGoOn go_on, void *userdata, uint64_t *ret_bytes);
+/* By its head. */
+bool segment_is_compressed(int fd);

@@ -10,7 +10,9 @@
 
 #include "capture/store-private.h"
 
-int store_remove_directory(const Store *store, const char *name) {
+#define REMOVALS_MAX 3U
+
+static int remove_files(const Store *store, const char *name) {
         CLEANUP_CLOSE int fd = -1;
         CLEANUP_CLOSEDIR DIR *dir = NULL;
         struct dirent *entry;
@@ -25,12 +27,23 @@ int store_remove_directory(const Store *store, const char *name) {
 
         while ((errno = 0, entry = readdir(dir)))
                 if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-                    unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+                    unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
                         return -errno;
-        if (errno != 0)
-                return -errno;
+        return -errno;
+}
 
-        return unlinkat(store->fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+/* Compression may begin a file, once, after the others were listed; it ends as soon as they are gone. */
+int store_remove_directory(const Store *store, const char *name) {
+        for (unsigned i = 0;; i++) {
+                int r = remove_files(store, name);
+
+                if (r < 0)
+                        return r;
+                if (unlinkat(store->fd, name, AT_REMOVEDIR) >= 0)
+                        return 0;
+                if (errno != ENOTEMPTY || i == REMOVALS_MAX)
+                        return -errno;
+        }
 }
 
 int store_delete_capture(Store *store, const char *capture_id, Error *error) {

@@ -27,7 +27,7 @@ static void md_closep(gcry_md_hd_t *md) {
         gcry_md_close(*md);
 }
 
-static int digest(const Store *store, int fd, char ret[static 2 * SHA256_SIZE + 1]) {
+int store_digest(const Store *store, int fd, char ret[static 2 * SHA256_SIZE + 1]) {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
         CLEANUP(md_closep) gcry_md_hd_t md = NULL;
         CLEANUP_FREE uint8_t *chunk = malloc(CHUNK_SIZE);
@@ -39,12 +39,14 @@ static int digest(const Store *store, int fd, char ret[static 2 * SHA256_SIZE + 
         if (gcry_md_open(&md, GCRY_MD_SHA256, 0) != 0)
                 return -ENOTSUP;
 
+        if (lseek(fd, 0, SEEK_SET) < 0)
+                return -errno;
         /* The pages stay in the cache: whoever records a trace will mostly read it soon. */
         (void) posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
         for (;;) {
                 ssize_t n;
 
-                if (atomic_load(&store->digests_cancelled))
+                if (atomic_load(&store->background_cancelled))
                         return -ECANCELED;
                 n = read(fd, chunk, CHUNK_SIZE);
 
@@ -66,8 +68,8 @@ static int digest(const Store *store, int fd, char ret[static 2 * SHA256_SIZE + 
         return 0;
 }
 
-void store_cancel_digests(Store *store) {
-        atomic_store(&store->digests_cancelled, true);
+void store_cancel_background(Store *store) {
+        atomic_store(&store->background_cancelled, true);
 }
 
 int store_digest_segment(Store *store, const char *capture_id, uint64_t number, Error *error, char ret[static 65]) {
@@ -78,7 +80,7 @@ int store_digest_segment(Store *store, const char *capture_id, uint64_t number, 
         r = store_open_segment(store, capture_id, number, error, &fd);
         if (r < 0)
                 return r;
-        r = digest(store, fd, text);
+        r = store_digest(store, fd, text);
         if (r < 0)
                 return error_set_errno(error, r, "Failed to compute the checksum of segment %llu of capture %s",
                                        (unsigned long long) number, capture_id);

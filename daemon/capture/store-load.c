@@ -86,6 +86,8 @@ static int repair_file(int dir_fd, const char *name, const CaptureMetadata *old,
         fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
+        if (info.end_realtime > 0)
+                store_note_compressed(fd, (uint64_t) st.st_size, &info);
         info.bytes = (uint64_t) st.st_size;
         /* One that cannot be repaired is kept as it is: its reader may make something of it. */
         r = segment_repair(fd, &info.bytes);
@@ -196,6 +198,8 @@ static int load_capture(const Store *store, const char *id, CaptureMetadata **re
 
         if (!metadata->id || strcmp(metadata->id, id) != 0)
                 return -EBADMSG;
+        if (metadata->state != CAPTURE_ACTIVE)
+                store_finish_compressions(fd, metadata);
         *ret = STEAL_PTR(metadata);
         return 0;
 }

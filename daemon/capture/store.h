@@ -12,6 +12,7 @@
  * thread may use it.
  */
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,8 +45,22 @@ int store_write_metadata_at(int dir_fd, const CaptureMetadata *metadata, Error *
 int store_open_segment(Store *store, const char *capture_id, uint64_t number, Error *error, int *ret_fd);
 /* SHA-256, 64 hexadecimal digits and NUL. */
 int store_digest_segment(Store *store, const char *capture_id, uint64_t number, Error *error, char ret[static 65]);
-/* For the end of the daemon: digests, the one that is being computed and later ones, fail with -ECANCELED. */
-void store_cancel_digests(Store *store);
+
+typedef struct StoreCompression {
+        uint64_t bytes,
+                raw_bytes; /* of the file, now and before; equal when it is no smaller compressed, and stays */
+        uint64_t usec;     /* what it took */
+        char sha256[65];   /* of the file as it is now */
+} StoreCompression;
+
+/* Puts a compressed file in the place of a closed segment, at once and whole; who has the segment open goes on
+ * reading what it was. `written` (may be NULL): bytes that the new file takes beside the old one, 0 at the end.
+ * -ECANCELED when the segment is deleted meanwhile; -ENOSPC when there is no room for it, which is looked at before;
+ * -EBADMSG when it is none of ours, or compressed already. On failure the segment is what it was. */
+int store_compress_segment(Store *store, const char *capture_id, uint64_t number, atomic_uint_least64_t *written,
+                           Error *error, StoreCompression *ret);
+/* For the end of the daemon: digests and compression, what is being done and what comes, fail with -ECANCELED. */
+void store_cancel_background(Store *store);
 int store_delete_capture(Store *store, const char *capture_id, Error *error);
 
 /* "trace-000001.dat" */

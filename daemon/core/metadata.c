@@ -51,6 +51,8 @@ static const Member segment_members[] = {
         { "events", MEMBER_NUMBER, offsetof(SegmentInfo, events) },
         { "start_realtime", MEMBER_NUMBER, offsetof(SegmentInfo, start_realtime) },
         { "end_realtime", MEMBER_NUMBER, offsetof(SegmentInfo, end_realtime) },
+        { "raw_bytes", MEMBER_NUMBER, offsetof(SegmentInfo, raw_bytes) },
+        { "compress_usec", MEMBER_NUMBER, offsetof(SegmentInfo, compress_usec) },
 };
 
 static const char *const state_names[_CAPTURE_STATE_MAX] = {
@@ -160,6 +162,15 @@ int metadata_add_segment(CaptureMetadata *metadata, const SegmentInfo *segment) 
         return 0;
 }
 
+uint64_t metadata_saved_bytes(const CaptureMetadata *metadata) {
+        uint64_t saved = 0;
+
+        for (size_t i = 0; i < metadata->n_segments; i++)
+                if (metadata->segments[i].raw_bytes > metadata->segments[i].bytes)
+                        saved += metadata->segments[i].raw_bytes - metadata->segments[i].bytes;
+        return saved;
+}
+
 int metadata_set_loss(CaptureMetadata *metadata, unsigned cpu, uint64_t lost) {
         size_t i = 0;
         CpuLoss *grown;
@@ -232,6 +243,18 @@ static int format_losses(struct json_object *object, const CaptureMetadata *meta
         return r;
 }
 
+/* For those who read it; when read back it follows from the sizes. */
+static int add_ratio(struct json_object *object, const SegmentInfo *segment) {
+        char text[32];
+
+        if (segment->raw_bytes == 0 || segment->bytes == 0)
+                return 0;
+        return json_text_add(
+                object, "ratio",
+                json_object_new_double_s((double) segment->raw_bytes / (double) segment->bytes,
+                                         format_ratio(segment->bytes, segment->raw_bytes, text, sizeof(text))));
+}
+
 static int format_segments(struct json_object *object, const CaptureMetadata *metadata) {
         struct json_object *array = json_object_new_array(), *entry;
         int r = json_text_add(object, "segments", array);
@@ -242,6 +265,8 @@ static int format_segments(struct json_object *object, const CaptureMetadata *me
                 r = append_object(array, &entry);
                 if (r == 0)
                         r = format_members(entry, segment_members, ELEMENTSOF(segment_members), segment);
+                if (r == 0)
+                        r = add_ratio(entry, segment);
                 if (r == 0 && segment->sha256[0] != '\0')
                         r = json_text_add_string(entry, "sha256", segment->sha256);
         }

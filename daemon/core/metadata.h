@@ -30,6 +30,8 @@ typedef struct SegmentInfo {
         uint64_t events;
         uint64_t start_realtime; /* usec */
         uint64_t end_realtime;   /* usec; 0 while open */
+        uint64_t raw_bytes;      /* size before it was compressed; as `bytes`: not worth it; 0: not compressed */
+        uint64_t compress_usec;  /* what that took */
         char sha256[65];         /* lower-case hexadecimal; empty until computed */
 } SegmentInfo;
 
@@ -69,6 +71,8 @@ DEFINE_POINTER_CLEANUP(CaptureMetadata, metadata_free);
 int metadata_copy(const CaptureMetadata *metadata, CaptureMetadata **ret);
 
 int metadata_add_segment(CaptureMetadata *metadata, const SegmentInfo *segment);
+/* The bytes that compression saved in all segments. */
+uint64_t metadata_saved_bytes(const CaptureMetadata *metadata);
 int metadata_set_loss(CaptureMetadata *metadata, unsigned cpu, uint64_t lost);
 
 /* JSON text; what metadata_format() wrote, metadata_parse() reads without loss. */

@@ -186,6 +186,14 @@ char *format_size(uint64_t bytes, char *buffer, size_t size) {
         return buffer;
 }
 
+char *format_ratio(uint64_t part, uint64_t whole, char *buffer, size_t size) {
+        uint64_t times = part > 0 ? whole / part : 1;
+        unsigned hundredths = part > 0 ? (unsigned) ((double) (whole % part) * 100 / (double) part) : 0;
+
+        (void) snprintf(buffer, size, "%" PRIu64 ".%02u", times, hundredths < 100 ? hundredths : 99);
+        return buffer;
+}
+
 char *format_span(uint64_t usec, char *buffer, size_t size) {
         static const SpanUnit parts[] = {
                 { "d", DAY }, { "h", HOUR }, { "min", MINUTE }, { "s", SEC }, { "ms", MSEC }, { "us", USEC },

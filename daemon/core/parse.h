@@ -22,6 +22,9 @@ int parse_boolean(const char *text, bool *ret);
 
 /* "1.2M", "17B": at most 3 digits before the point. Returns `buffer`. */
 char *format_size(uint64_t bytes, char *buffer, size_t size);
+/* "16.04": how many times `part` is in `whole`, cut off after two digits; "1.00" for a part of 0. With a point in
+ * every locale. Returns `buffer`. */
+char *format_ratio(uint64_t part, uint64_t whole, char *buffer, size_t size);
 /* "1min 30s", "250ms". Returns `buffer`. */
 char *format_span(uint64_t usec, char *buffer, size_t size);
 

@@ -50,11 +50,16 @@ static const SettingInfo setting_table[] = {
         { "captures_keep_free", SPEC_TYPE_SIZE, offsetof(Settings, captures_keep_free), 1ULL << 30, 0, 1ULL << 60 },
         { "captures_max_files", SPEC_TYPE_UNSIGNED, offsetof(Settings, captures_max_files), 0, 0, 1000000 },
         { "captures_max_age", SPEC_TYPE_SPAN, offsetof(Settings, captures_max_age), 0, 0, SPEC_SPAN_MAX },
+        { "captures_compress", SPEC_TYPE_BOOLEAN, offsetof(Settings, captures_compress), 1, 0, 1 },
         { "clock", SPEC_TYPE_STRING, offsetof(Settings, clock), 0, 0, 0 },
 };
 
 static uint64_t *number_of(Settings *settings, const SettingInfo *info) {
         return (uint64_t *) ((char *) settings + info->offset);
+}
+
+static bool *boolean_of(Settings *settings, const SettingInfo *info) {
+        return (bool *) ((char *) settings + info->offset);
 }
 
 int settings_init(Settings *settings) {
@@ -63,8 +68,17 @@ int settings_init(Settings *settings) {
         if (!defaults.clock)
                 return -ENOMEM;
         for (size_t i = 0; i < ELEMENTSOF(setting_table); i++)
-                if (setting_table[i].type != SPEC_TYPE_STRING && setting_table[i].type != SPEC_TYPE_STRINGS)
+                switch (setting_table[i].type) {
+                case SPEC_TYPE_STRING:
+                case SPEC_TYPE_STRINGS:
+                        break;
+                case SPEC_TYPE_BOOLEAN:
+                        *boolean_of(&defaults, setting_table + i) = setting_table[i].default_value != 0;
+                        break;
+                default:
                         *number_of(&defaults, setting_table + i) = setting_table[i].default_value;
+                        break;
+                }
         *settings = defaults;
         return 0;
 }
@@ -152,6 +166,13 @@ static int set_number(Settings *settings, const SettingInfo *info, struct json_o
         return 0;
 }
 
+static int set_boolean(Settings *settings, const SettingInfo *info, struct json_object *value, Error *error) {
+        if (json_text_get_boolean(value, boolean_of(settings, info)) < 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "%s: must be %s", info->name,
+                                 spec_type_describe(info->type));
+        return 0;
+}
+
 static int set_member(Settings *settings, const char *key, struct json_object *value, Error *error) {
         for (size_t i = 0; i < ELEMENTSOF(setting_table); i++)
                 if (strcmp(setting_table[i].name, key) == 0)
@@ -160,6 +181,8 @@ static int set_member(Settings *settings, const char *key, struct json_object *v
                                 return set_clock(settings, value, error);
                         case SPEC_TYPE_STRINGS:
                                 return set_safe_events(settings, value, error);
+                        case SPEC_TYPE_BOOLEAN:
+                                return set_boolean(settings, setting_table + i, value, error);
                         default:
                                 return set_number(settings, setting_table + i, value, error);
                         }

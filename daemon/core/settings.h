@@ -6,6 +6,7 @@
  * code and in ktraced.json(5).
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/error.h"
@@ -28,6 +29,7 @@ typedef struct Settings {
         uint64_t captures_keep_free;                          /* bytes, at most a tenth of the file system */
         uint64_t captures_max_files;
         uint64_t captures_max_age; /* usec */
+        bool captures_compress;    /* closed segments, in the background */
 } Settings;
 
 int settings_init(Settings *settings); /* the defaults */

@@ -15,11 +15,14 @@ Capture *capture_find(Manager *manager, const char *id);
 
 /* Counters of the run, and the number of the segment that is being written (0: none). */
 void capture_progress(Capture *capture, uint64_t events, uint64_t bytes, uint64_t lost, uint64_t open_segment);
-/* One more closed segment; its digest is asked for. `segments_max`: 0 keeps all. */
+/* One more closed segment; see capture-finish.h for what follows. `segments_max`: 0 keeps all. */
 void capture_segment_closed(Capture *capture, const SegmentInfo *segment, uint64_t segments_max);
 /* All that was recorded was thrown away. */
 void capture_cleared(Capture *capture);
 /* The final metadata, taken over. */
 void capture_closed(Capture *capture, CaptureMetadata *metadata);
-/* Asks for the digests that are missing: after a restart. */
-void capture_complete_digests(Capture *capture);
+
+SegmentInfo *capture_find_segment(Capture *capture, uint64_t number); /* NULL: there is none */
+/* Writes the metadata, in the background, of a capture that is not written any more. */
+void capture_write_metadata(Capture *capture);
+void capture_tell_changed(Capture *capture);

@@ -5,11 +5,12 @@
 
 #include "capture/store.h"
 #include "ktraced/clock.h"
+#include "model/capture-finish.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/retention.h"
 
-static void tell_changed(Capture *capture) {
+void capture_tell_changed(Capture *capture) {
         Manager *manager = capture->manager;
 
         if (manager->observer->capture_changed)
@@ -24,6 +25,7 @@ int capture_new(Manager *manager, CaptureMetadata *metadata, Capture **ret) {
                 return -ENOMEM;
         }
         *capture = (Capture){ .manager = manager, .metadata = metadata };
+        LIST_INIT(&capture->jobs);
         LIST_INSERT_HEAD(&manager->captures, capture, captures);
         *ret = capture;
         if (manager->observer->capture_new)
@@ -44,6 +46,7 @@ void capture_free(Capture *capture) {
                         session->capture = NULL;
         if (manager->observer->capture_removed)
                 manager->observer->capture_removed(capture, manager->observer_userdata);
+        capture_forget_jobs(capture);
         metadata_free(capture->metadata);
         free(capture);
 }
@@ -61,14 +64,14 @@ int capture_describe(const Capture *capture, char **ret) {
         return metadata_format(capture->metadata, ret);
 }
 
-static SegmentInfo *find_segment(Capture *capture, uint64_t number) {
+SegmentInfo *capture_find_segment(Capture *capture, uint64_t number) {
         for (size_t i = 0; i < capture->metadata->n_segments; i++)
                 if (capture->metadata->segments[i].number == number)
                         return &capture->metadata->segments[i];
         return NULL;
 }
 
-/* Writing the metadata once more, with the digests */
+/* Writing the metadata once more, with what was found out after the end */
 
 typedef struct WriteJob {
         Job job;
@@ -94,7 +97,7 @@ static void write_done(Job *base) {
         write_job_free(&base->item);
 }
 
-static void write_metadata(Capture *capture) {
+void capture_write_metadata(Capture *capture) {
         WriteJob *job = calloc(1, sizeof(*job));
 
         if (!job)
@@ -120,100 +123,36 @@ void capture_set_pinned(Capture *capture, bool pinned, ModelDone done, void *use
                 capture->metadata->pinned = pinned;
                 /* While it is written, the pump writes the metadata, and the end of the run does it again. */
                 if (capture->metadata->state != CAPTURE_ACTIVE)
-                        write_metadata(capture);
-                tell_changed(capture);
+                        capture_write_metadata(capture);
+                capture_tell_changed(capture);
         }
         done(r, &error, NULL, userdata);
-}
-
-/* Digests */
-
-typedef struct DigestJob {
-        Job job;
-        Manager *manager;
-        Store *store;
-        char *id;
-        uint64_t number;
-        int r;
-        char digest[65];
-} DigestJob;
-
-static void digest_job_free(MailboxItem *item) {
-        DigestJob *job = (DigestJob *) item;
-
-        free(job->id);
-        free(job);
-}
-
-static void digest_run(Job *base) {
-        DigestJob *job = (DigestJob *) base;
-
-        job->r = store_digest_segment(job->store, job->id, job->number, NULL, job->digest);
-}
-
-static void digest_done(Job *base) {
-        DigestJob *job = (DigestJob *) base;
-        Capture *capture = capture_find(job->manager, job->id);
-
-        /* The capture may have been deleted meanwhile, or the segment dropped. */
-        if (capture) {
-                SegmentInfo *segment = find_segment(capture, job->number);
-
-                if (segment && job->r >= 0)
-                        memcpy(segment->sha256, job->digest, sizeof(segment->sha256));
-                capture->n_digests_pending--;
-                if (capture->n_digests_pending == 0 && capture->metadata->state != CAPTURE_ACTIVE)
-                        write_metadata(capture);
-        }
-        digest_job_free(&job->job.item);
-}
-
-static void ask_digest(Capture *capture, uint64_t number) {
-        DigestJob *job;
-
-        if (capture->metadata->external)
-                return;
-        job = calloc(1, sizeof(*job));
-        if (!job)
-                return;
-        *job = (DigestJob){
-                .job = { .item = { .free = digest_job_free }, .run = digest_run, .done = digest_done },
-                .manager = capture->manager,
-                .store = capture->manager->store,
-                .id = strdup(capture->metadata->id),
-                .number = number,
-        };
-        if (!job->id) {
-                digest_job_free(&job->job.item);
-                return;
-        }
-        capture->n_digests_pending++;
-        worker_submit(capture->manager->digest_worker, &job->job);
-}
-
-void capture_complete_digests(Capture *capture) {
-        for (size_t i = 0; i < capture->metadata->n_segments; i++)
-                if (capture->metadata->segments[i].sha256[0] == 0)
-                        ask_digest(capture, capture->metadata->segments[i].number);
 }
 
 /* Changes while it is written */
 
 void capture_progress(Capture *capture, uint64_t events, uint64_t bytes, uint64_t lost, uint64_t open_segment) {
         CaptureMetadata *metadata = capture->metadata;
+        uint64_t saved;
 
         metadata->events = events;
-        metadata->bytes = bytes;
+        /* What is on disk: without what compression saved, and what went with the oldest segments. */
+        saved = metadata_saved_bytes(metadata) + capture->dropped_bytes;
+        metadata->bytes = bytes > saved ? bytes - saved : 0;
         metadata->lost = lost;
         /* Without memory for its row the segment is shown once it is closed. */
-        if (open_segment > 0 && metadata->state == CAPTURE_ACTIVE && !find_segment(capture, open_segment))
+        if (open_segment > 0 && metadata->state == CAPTURE_ACTIVE && !capture_find_segment(capture, open_segment))
                 (void) metadata_add_segment(metadata, &(SegmentInfo){
                                                               .number = open_segment,
                                                               .start_realtime = clock_usec(CLOCK_REALTIME),
                                                       });
 }
 
-static void drop_oldest(CaptureMetadata *metadata) {
+static void drop_oldest(Capture *capture) {
+        CaptureMetadata *metadata = capture->metadata;
+        const SegmentInfo *oldest = metadata->segments;
+
+        capture->dropped_bytes += oldest->raw_bytes > 0 ? oldest->raw_bytes : oldest->bytes;
         metadata->n_segments--;
         (void) memmove(metadata->segments, metadata->segments + 1,
                        metadata->n_segments * sizeof(*metadata->segments));
@@ -222,16 +161,16 @@ static void drop_oldest(CaptureMetadata *metadata) {
 
 void capture_segment_closed(Capture *capture, const SegmentInfo *segment, uint64_t segments_max) {
         CaptureMetadata *metadata = capture->metadata;
-        SegmentInfo *row = find_segment(capture, segment->number);
+        SegmentInfo *row = capture_find_segment(capture, segment->number);
 
         if (row)
                 *row = *segment;
         else if (metadata_add_segment(metadata, segment) < 0)
                 return;
         while (segments_max > 0 && metadata->n_segments > segments_max && metadata->segments[0].end_realtime > 0)
-                drop_oldest(metadata);
-        ask_digest(capture, segment->number);
-        tell_changed(capture);
+                drop_oldest(capture);
+        capture_finish_segment(capture, segment->number);
+        capture_tell_changed(capture);
         manager_enforce_retention(capture->manager);
 }
 
@@ -240,8 +179,9 @@ void capture_cleared(Capture *capture) {
 
         metadata->n_segments = 0;
         metadata->segments_dropped = 0;
+        capture->dropped_bytes = 0;
         capture_progress(capture, 0, 0, 0, 0);
-        tell_changed(capture);
+        capture_tell_changed(capture);
 }
 
 void capture_closed(Capture *capture, CaptureMetadata *metadata) {
@@ -249,17 +189,21 @@ void capture_closed(Capture *capture, CaptureMetadata *metadata) {
 
         if (!metadata) {
                 capture->metadata->state = CAPTURE_FAILED;
-                tell_changed(capture);
+                capture_tell_changed(capture);
                 return;
         }
         old = capture->metadata;
         capture->metadata = metadata;
         metadata->pinned = old->pinned;
+        /* The pump knows nothing of what was done with them since they were closed. */
         for (size_t i = 0; i < old->n_segments; i++) {
-                SegmentInfo *segment = find_segment(capture, old->segments[i].number);
+                SegmentInfo *segment = capture_find_segment(capture, old->segments[i].number);
 
                 if (segment && segment->sha256[0] == 0)
                         (void) memcpy(segment->sha256, old->segments[i].sha256, sizeof(segment->sha256));
+                if (segment && old->segments[i].raw_bytes > 0)
+                        capture_set_compressed(capture, segment, old->segments[i].bytes,
+                                               old->segments[i].compress_usec);
         }
         /* Those that the old metadata knew were asked for when they were closed. */
         for (size_t i = 0; i < metadata->n_segments; i++) {
@@ -269,11 +213,11 @@ void capture_closed(Capture *capture, CaptureMetadata *metadata) {
                         known |= old->segments[j].number == metadata->segments[i].number &&
                                  old->segments[j].end_realtime > 0;
                 if (!known)
-                        ask_digest(capture, metadata->segments[i].number);
+                        capture_finish_segment(capture, metadata->segments[i].number);
         }
-        if (capture->n_digests_pending == 0 && !metadata->external)
-                write_metadata(capture);
-        tell_changed(capture);
+        if (LIST_EMPTY(&capture->jobs) && !metadata->external)
+                capture_write_metadata(capture);
+        capture_tell_changed(capture);
         manager_enforce_retention(capture->manager);
 }
 

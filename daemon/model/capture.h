@@ -12,12 +12,15 @@
 #include "core/metadata.h"
 #include "model/model.h"
 
+typedef struct FinishJob FinishJob;
+
 struct Capture {
         LIST_ENTRY(Capture) captures;
         Manager *manager;
-        CaptureMetadata *metadata; /* brought up to date as reports arrive */
-        unsigned n_digests_pending;
-        bool deleting; /* retention has asked for it */
+        CaptureMetadata *metadata;   /* brought up to date as reports arrive */
+        LIST_HEAD(, FinishJob) jobs; /* see capture-finish.h */
+        uint64_t dropped_bytes;      /* of the segments that went before the run was over, as recorded */
+        bool deleting;               /* retention has asked for it */
 };
 
 /* JSON text of the metadata; the caller frees. */

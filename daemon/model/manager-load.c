@@ -6,6 +6,7 @@
 #include "kernel/instance.h"
 #include "kernel/probe-set.h"
 #include "kernel/synthetic.h"
+#include "model/capture-finish.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/retention.h"
@@ -105,7 +106,7 @@ static void take_captures(Manager *manager, LoadJob *job) {
                 Capture *capture;
 
                 if (capture_new(manager, STEAL_PTR(job->captures[i]), &capture) >= 0)
-                        capture_complete_digests(capture);
+                        capture_finish_all(capture);
         }
 }
 

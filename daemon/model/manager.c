@@ -79,7 +79,7 @@ void manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->shutdown_timer);
         /* What is missing then, the next start computes; a large capture would take minutes. */
         if (manager->store)
-                store_cancel_digests(manager->store);
+                store_cancel_background(manager->store);
         worker_free(manager->kernel_worker);
         worker_free(manager->store_worker);
         worker_free(manager->digest_worker);

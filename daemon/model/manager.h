@@ -10,7 +10,7 @@
  * captures; manager_free().
  *
  * Threads: the event loop's only. What blocks goes to three workers: kernel (tracefs), store (disk) and
- * digest (idle).
+ * digest (idle; also compression).
  */
 
 #include <stdbool.h>

@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 
 #include "ktraced/clock.h"
+#include "model/capture-finish.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
 
@@ -112,7 +113,7 @@ static int list_captures(Manager *manager, RetentionItem **ret_items, Capture **
                         continue;
                 items[n] = (RetentionItem){
                         .owner = metadata->owner,
-                        .bytes = metadata->bytes,
+                        .bytes = metadata->bytes + capture_temporary_bytes(capture),
                         .end = metadata->end_realtime ? metadata->end_realtime : metadata->start_realtime,
                         .kept = metadata->pinned || metadata->state == CAPTURE_ACTIVE,
                 };

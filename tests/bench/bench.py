@@ -50,7 +50,8 @@ class Bench:
         # Only the store: the daemon's log must not stall with it.
         self.disk = LoopDisk(self.folder, daemon_folder / "captures", 10 << 30)
         self.bus = SystemBus(bus_folder)
-        self.daemon = Daemon(self.bus, daemon_folder)
+        # Of the recording: what is compressed later, at idle priority, is no part of it.
+        self.daemon = Daemon(self.bus, daemon_folder, settings={"captures_compress": False})
         self.root = self.daemon.client(0)
 
     def forget(self, session, capture):

@@ -36,7 +36,7 @@ def test_number(root, daemon):
     wait_for(root, taken[-3:])
 
 
-@pytest.mark.settings(captures_max_use=3 << 20)
+@pytest.mark.settings(captures_max_use=3 << 20, captures_compress=False)
 def test_use(root, daemon):
     session = ring(root)
     taken = snapshots(root, session, 12)
@@ -62,7 +62,7 @@ def test_pinned_captures_stay(root, daemon):
     wait_for(root, newest)
 
 
-@pytest.mark.settings(captures_max_use_per_user=1 << 20)
+@pytest.mark.settings(captures_max_use_per_user=1 << 20, captures_compress=False)
 def test_a_noisy_user_evicts_nobody_else(root, nobody, polkit, daemon):
     quiet = snapshots(root, ring(root, "quiet"), 1)
     noisy = ring(nobody, "noisy")
@@ -148,7 +148,7 @@ def test_others_may_not(root, nobody, polkit, daemon, bus):
 BUDGET = 6 << 20
 
 
-@pytest.mark.settings(captures_max_use=BUDGET)
+@pytest.mark.settings(captures_max_use=BUDGET, captures_compress=False)
 def test_two_hundred_snapshots_under_a_budget(root, daemon, folder):
     """Use is never over the budget by more than what is being made; every capture that is listed can be read, none is
     half there."""

@@ -42,6 +42,8 @@ static CaptureMetadata *make(void) {
                                                                         .events = 12,
                                                                         .start_realtime = 13,
                                                                         .end_realtime = 14,
+                                                                        .raw_bytes = 176,
+                                                                        .compress_usec = 15,
                                                                         .sha256 = SHA256 }),
                          0);
         assert_int_equal(metadata_add_segment(metadata, &(SegmentInfo){ .number = 11 }), 0);
@@ -83,6 +85,8 @@ static void assert_equal(const CaptureMetadata *a, const CaptureMetadata *b) {
                 assert_int_equal(a->segments[i].events, b->segments[i].events);
                 assert_int_equal(a->segments[i].start_realtime, b->segments[i].start_realtime);
                 assert_int_equal(a->segments[i].end_realtime, b->segments[i].end_realtime);
+                assert_int_equal(a->segments[i].raw_bytes, b->segments[i].raw_bytes);
+                assert_int_equal(a->segments[i].compress_usec, b->segments[i].compress_usec);
                 assert_string_equal(a->segments[i].sha256, b->segments[i].sha256);
         }
 }
@@ -97,6 +101,8 @@ static void test_round_trip(void **state) {
         assert_equal(metadata, again);
         assert_int_equal(metadata_format(again, &text_again), 0);
         assert_string_equal(text, text_again);
+        assert_non_null(strstr(text, "16.00"));
+        assert_int_equal(metadata_saved_bytes(again), 176 - 11);
 }
 
 static void test_copy(void **state) {

@@ -140,6 +140,18 @@ static void test_format_size(void **state) {
         assert_string_equal(format_size(123456, buffer, 3), "12");
 }
 
+static void test_format_ratio(void **state) {
+        char buffer[32];
+
+        assert_string_equal(format_ratio(100, 1604, buffer, sizeof(buffer)), "16.04");
+        assert_string_equal(format_ratio(3, 2, buffer, sizeof(buffer)), "0.66");
+        assert_string_equal(format_ratio(7, 7, buffer, sizeof(buffer)), "1.00");
+        assert_string_equal(format_ratio(0, 7, buffer, sizeof(buffer)), "1.00");
+        assert_string_equal(format_ratio(1000, 1999, buffer, sizeof(buffer)), "1.99");
+        assert_string_equal(format_ratio(1, UINT64_MAX, buffer, sizeof(buffer)), "18446744073709551615.00");
+        assert_string_equal(format_ratio(UINT64_MAX, UINT64_MAX - 1, buffer, sizeof(buffer)), "0.99");
+}
+
 static void test_format_span(void **state) {
         char buffer[64];
 
@@ -201,17 +213,12 @@ static void test_clocks(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_size),
-                cmocka_unit_test(test_bad_size),
-                cmocka_unit_test(test_span),
-                cmocka_unit_test(test_bad_span),
-                cmocka_unit_test(test_unsigned),
-                cmocka_unit_test(test_boolean),
-                cmocka_unit_test(test_format_size),
-                cmocka_unit_test(test_format_span),
-                cmocka_unit_test(test_spans_round_trip),
-                cmocka_unit_test(test_names),
-                cmocka_unit_test(test_ids),
+                cmocka_unit_test(test_size),        cmocka_unit_test(test_bad_size),
+                cmocka_unit_test(test_span),        cmocka_unit_test(test_bad_span),
+                cmocka_unit_test(test_unsigned),    cmocka_unit_test(test_boolean),
+                cmocka_unit_test(test_format_size), cmocka_unit_test(test_format_ratio),
+                cmocka_unit_test(test_format_span), cmocka_unit_test(test_spans_round_trip),
+                cmocka_unit_test(test_names),       cmocka_unit_test(test_ids),
                 cmocka_unit_test(test_clocks),
         };
 
