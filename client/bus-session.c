@@ -80,15 +80,11 @@ int bus_session_snapshot(BusClient *client, const char *path, const char *reason
         return r < 0 ? bus_client_message_error(r, error) : 0;
 }
 
-int bus_session_open_marker(BusClient *client, const char *path, Error *error, int *ret_fd) {
-        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+/* The descriptor of the reply to `call`. */
+static int call_for_fd(BusClient *client, sd_bus_message *call, Error *error, int *ret_fd) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int fd, r;
 
-        if (client->remote)
-                return error_set(error, ERROR_NOT_SUPPORTED, "A session on another host cannot be marked from here");
-        r = bus_client_new_call(client, path, KTRACED_SESSION_INTERFACE, "OpenMarker", error, &call);
-        if (r < 0)
-                return r;
         r = bus_client_call(client, call, CALL_MAY_ASK | CALL_NO_AUTO_START, error, &reply);
         if (r < 0)
                 return r;
@@ -98,9 +94,33 @@ int bus_session_open_marker(BusClient *client, const char *path, Error *error, i
         /* The reply's own is closed with it. */
         fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (fd < 0)
-                return error_set_errno(error, -errno, "Cannot keep the marker");
+                return error_set_errno(error, -errno, "Cannot keep the descriptor");
         *ret_fd = fd;
         return 0;
+}
+
+int bus_session_open_stream(BusClient *client, const char *path, Error *error, int *ret_fd) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        if (client->remote)
+                return error_set(error, ERROR_NOT_SUPPORTED,
+                                 "A session on another host cannot be followed from here");
+        r = bus_client_new_call(client, path, KTRACED_SESSION_INTERFACE, "OpenStream", error, &call);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(call, "a{sv}", 0);
+        return r < 0 ? bus_client_message_error(r, error) : call_for_fd(client, call, error, ret_fd);
+}
+
+int bus_session_open_marker(BusClient *client, const char *path, Error *error, int *ret_fd) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        if (client->remote)
+                return error_set(error, ERROR_NOT_SUPPORTED, "A session on another host cannot be marked from here");
+        r = bus_client_new_call(client, path, KTRACED_SESSION_INTERFACE, "OpenMarker", error, &call);
+        return r < 0 ? r : call_for_fd(client, call, error, ret_fd);
 }
 
 int bus_session_add_process(BusClient *client, const char *path, int pidfd, Error *error) {

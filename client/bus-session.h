@@ -33,6 +33,8 @@ int bus_session_remove(BusClient *client, const char *path, Error *error);
 int bus_session_snapshot(BusClient *client, const char *path, const char *reason, uint64_t after, Error *error,
                          char **ret_capture_id);
 /* The end to write to of a pipe that does not block; the caller closes. */
+/* Of pages; the caller closes it. */
+int bus_session_open_stream(BusClient *client, const char *path, Error *error, int *ret_fd);
 int bus_session_open_marker(BusClient *client, const char *path, Error *error, int *ret_fd);
 /* The caller frees. */
 int bus_session_read_histogram(BusClient *client, const char *path, const char *event, Error *error, char **ret_json);

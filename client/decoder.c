@@ -7,6 +7,7 @@
 
 #include "client/decoder.h"
 #include "client/graph.h"
+#include "client/record-queue.h"
 #include "client/trace-file.h"
 
 #define INSTANCES_MAX 1024
@@ -19,6 +20,7 @@ typedef struct Stream {
         int cpu;
         bool drained;
         struct tep_record *head; /* the next one, once it was asked for; owned */
+        RecordQueue queue;       /* when live: those after it */
 } Stream;
 
 struct Decoder {
@@ -28,19 +30,30 @@ struct Decoder {
         size_t n_instances;
         Stream *streams;
         size_t n_streams;
-        struct tep_record *record;    /* that the caller has; owned */
-        Stream *current;              /* the stream it came from; NULL: look at all of them next time */
-        uint64_t others_ts;           /* the earliest head of all other streams; UINT64_MAX: they have none */
-        bool others_first;            /* that head stands before `current`, so it wins when the times are equal */
+        struct tep_record *record; /* that the caller has; owned */
+        Stream *current;           /* the stream it came from; NULL: look at all of them next time */
+        uint64_t others_ts;        /* the earliest head of all other streams; UINT64_MAX: they have none */
+        bool others_first;         /* that head stands before `current`, so it wins when the times are equal */
+        bool live;
+        uint64_t limit;               /* later records are not given out */
         struct tep_event *graph_exit; /* NULL: the file has no calls, or they are not to be folded */
 };
+
+static void free_record(const Decoder *decoder, struct tep_record *record) {
+        if (decoder->live)
+                record_queue_free(record);
+        else
+                tracecmd_free_record(record);
+}
 
 void decoder_free(Decoder *decoder) {
         if (!decoder)
                 return;
-        tracecmd_free_record(decoder->record);
-        for (size_t i = 0; i < decoder->n_streams; i++)
-                tracecmd_free_record(decoder->streams[i].head);
+        free_record(decoder, decoder->record);
+        for (size_t i = 0; i < decoder->n_streams; i++) {
+                free_record(decoder, decoder->streams[i].head);
+                record_queue_clear(&decoder->streams[i].queue);
+        }
         for (size_t i = 0; i < decoder->n_instances; i++)
                 tracecmd_close(decoder->instances[i]);
         tracecmd_close(decoder->input);
@@ -98,9 +111,12 @@ static int open_instances(Decoder *decoder, Error *error) {
 }
 
 static void add_streams(Decoder *decoder, struct tracecmd_input *input, const char *instance) {
-        for (unsigned cpu = 0; cpu < decoder->file.n_cpus; cpu++)
-                decoder->streams[decoder->n_streams++] =
-                        (Stream){ .input = input, .instance = instance ?: "", .cpu = (int) cpu };
+        for (unsigned cpu = 0; cpu < decoder->file.n_cpus; cpu++) {
+                Stream *stream = &decoder->streams[decoder->n_streams++];
+
+                *stream = (Stream){ .input = input, .instance = instance ?: "", .cpu = (int) cpu };
+                record_queue_init(&stream->queue, stream->cpu);
+        }
 }
 
 static int make_streams(Decoder *decoder, Error *error) {
@@ -113,9 +129,13 @@ static int make_streams(Decoder *decoder, Error *error) {
         return 0;
 }
 
-static void fill(Stream *stream) {
+static void fill(const Decoder *decoder, Stream *stream) {
         if (stream->head || stream->drained)
                 return;
+        if (decoder->live) {
+                stream->head = record_queue_take(&stream->queue);
+                return;
+        }
         stream->head = tracecmd_read_data(stream->input, stream->cpu);
         stream->drained = !stream->head;
 }
@@ -129,7 +149,7 @@ static Stream *find_next(Decoder *decoder, const struct tracecmd_input *input) {
 
                 if (stream->input != input)
                         continue;
-                fill(stream);
+                fill(decoder, stream);
                 if (stream->head && (!next || stream->head->ts < next->head->ts))
                         next = stream;
         }
@@ -150,7 +170,7 @@ static int print_call(struct trace_seq *seq, struct tep_record *record, struct t
         if (!next)
                 return 0;
         /* It is in the line of its call. */
-        tracecmd_free_record(next->head);
+        free_record(decoder, next->head);
         next->head = NULL;
         decoder->current = NULL;
         return 0;
@@ -164,6 +184,7 @@ int decoder_open(int fd, Error *error, Decoder **ret) {
         decoder = calloc(1, sizeof(*decoder));
         if (!decoder)
                 return error_set(error, ERROR_NO_MEMORY, "out of memory");
+        decoder->limit = UINT64_MAX;
         own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (own < 0)
                 return error_set_errno(error, -errno, "cannot be opened again");
@@ -190,7 +211,7 @@ static Stream *choose(Decoder *decoder) {
         for (size_t i = 0; i < decoder->n_streams; i++) {
                 Stream *stream = &decoder->streams[i];
 
-                fill(stream);
+                fill(decoder, stream);
                 if (!stream->head)
                         continue;
                 if (!first || stream->head->ts < first->head->ts) {
@@ -208,7 +229,7 @@ static Stream *advance(Decoder *decoder) {
         Stream *current = decoder->current;
 
         if (current) {
-                fill(current);
+                fill(decoder, current);
                 if (current->head && (current->head->ts < decoder->others_ts ||
                                       (current->head->ts == decoder->others_ts && !decoder->others_first)))
                         return current;
@@ -258,10 +279,10 @@ int decoder_next(Decoder *decoder, DecoderRecord *ret) {
         const char *comm;
         int pid;
 
-        tracecmd_free_record(decoder->record);
+        free_record(decoder, decoder->record);
         decoder->record = NULL;
         decoder->current = stream;
-        if (!stream)
+        if (!stream || stream->head->ts > decoder->limit)
                 return 0;
         decoder->record = STEAL_PTR(stream->head);
         pid = tep_data_pid(tep, decoder->record);
@@ -280,6 +301,37 @@ int decoder_next(Decoder *decoder, DecoderRecord *ret) {
         if (event)
                 learn_comms(tep, event, decoder->record);
         return 1;
+}
+
+void decoder_go_live(Decoder *decoder) {
+        /* The file has no records. */
+        decoder->live = true;
+}
+
+int decoder_add_page(Decoder *decoder, unsigned cpu, const void *page, size_t size, uint64_t *ret_last) {
+        if (cpu >= decoder->file.n_cpus)
+                return -EBADMSG;
+        decoder->current = NULL;
+        return record_queue_add_page(&decoder->streams[cpu].queue, page, size, ret_last);
+}
+
+void decoder_add_lost(Decoder *decoder, unsigned cpu, uint64_t events) {
+        if (cpu < decoder->file.n_cpus)
+                record_queue_add_lost(&decoder->streams[cpu].queue, events);
+}
+
+void decoder_set_limit(Decoder *decoder, uint64_t limit) {
+        decoder->limit = limit;
+}
+
+int decoder_set_comm(Decoder *decoder, int pid, const char *comm) {
+        struct tep_handle *tep = tracecmd_get_tep(decoder->input);
+        const char *before = tep_data_comm_from_pid(tep, pid);
+
+        /* Nearly always; and the library copies its table for each that is new. */
+        if (before && strcmp(before, comm) == 0)
+                return 0;
+        return tep_override_comm(tep, comm, pid) < 0 ? -ENOMEM : 0;
 }
 
 struct tep_handle *decoder_tep(Decoder *decoder) {

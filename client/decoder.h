@@ -8,6 +8,9 @@
  * skeleton is looked at first (trace-file.h). What lies below it, the library takes as it is: whoever must
  * outlive a hostile file decodes it in a process of its own, as report.h does.
  *
+ * What is recorded just now comes in pages, with a file that has no records but describes them: decoder_go_live(),
+ * then pages as they come, and decoder_next() gives those records which are not later than the limit.
+ *
  * Life cycle: decoder_open(); decoder_next() until it returns 0; decoder_free().
  */
 
@@ -45,6 +48,18 @@ int decoder_next(Decoder *decoder, DecoderRecord *ret);
 /* From here on, printing a record of function_graph for a call that returns at once takes the record of the
  * return, too: decoder_next() passes it over. Without it, each of them stands for itself. */
 void decoder_fold_calls(Decoder *decoder);
+
+/* Nothing is read from the file any more. */
+void decoder_go_live(Decoder *decoder);
+/* A page of the kernel's ring buffer; *ret_last is the time stamp of its last record, unchanged when it has none.
+ * -EBADMSG, also for a CPU that the file does not have. */
+int decoder_add_page(Decoder *decoder, unsigned cpu, const void *page, size_t size, uint64_t *ret_last);
+/* The next record of a page that is added comes behind so many others that are missing. */
+void decoder_add_lost(Decoder *decoder, unsigned cpu, uint64_t events);
+/* A time stamp; before it is set there is none. */
+void decoder_set_limit(Decoder *decoder, uint64_t limit);
+/* Replaces the name that the task had. -ENOMEM. */
+int decoder_set_comm(Decoder *decoder, int pid, const char *comm);
 
 struct tep_handle *decoder_tep(Decoder *decoder);
 /* Time stamps are nanoseconds, and not a counter's ticks. */

@@ -22,6 +22,7 @@ static const char help_text[] =
         "  session remove SESSION...       Stop and forget sessions; their captures stay\n"
         "  session attach SESSION PID...   Trace these processes too\n"
         "  hist SESSION [EVENT]            Show a histogram of a session; --watch, --top=N\n"
+        "  show SESSION                    Print its events as they are recorded; see 'ktracectl show --help'\n"
         "  mark SESSION TEXT...            Put a line into the trace; '-': all lines of the input\n"
         "  record [WHAT...] [-o FILE] [-- PROGRAM [ARGUMENT...]]\n"
         "                                  Trace until PROGRAM ends, or until Ctrl-C\n"

@@ -8,7 +8,7 @@
 static const Verb verbs[] = {
         { "status", verb_status }, { "session", verb_session }, { "mark", verb_mark },       { "hist", verb_hist },
         { "record", verb_record }, { "report", verb_report },   { "capture", verb_capture }, { "list", verb_list },
-        { "probe", verb_probe },   { "reload", verb_reload },
+        { "probe", verb_probe },   { "reload", verb_reload },   { "show", verb_show },
 };
 
 int main(int argc, char *argv[]) {

@@ -16,6 +16,7 @@ enum {
         OPTION_LAST,
         OPTION_SUMMARY,
         OPTION_TOP,
+        OPTION_DURATION,
 };
 
 /* "json" stands before the global one, since here it can go without an argument. */
@@ -33,6 +34,20 @@ static const struct option long_options[] = {
         { "last", required_argument, NULL, OPTION_LAST },
         { "summary", no_argument, NULL, OPTION_SUMMARY },
         { "top", required_argument, NULL, OPTION_TOP },
+        { "nanoseconds", no_argument, NULL, 't' },
+        GLOBALS_LONG,
+        { NULL, 0, NULL, 0 },
+};
+
+static const struct option show_options[] = {
+        { "event", required_argument, NULL, 'e' },
+        { "cpu", required_argument, NULL, 'M' },
+        { "cpus", required_argument, NULL, 'M' },
+        { "pid", required_argument, NULL, 'P' },
+        { "comm", required_argument, NULL, OPTION_COMM },
+        { "filter", required_argument, NULL, 'f' },
+        { "lines", required_argument, NULL, 'n' },
+        { "duration", required_argument, NULL, OPTION_DURATION },
         { "nanoseconds", no_argument, NULL, 't' },
         GLOBALS_LONG,
         { NULL, 0, NULL, 0 },
@@ -65,6 +80,31 @@ static void print_help(void) {
                      "     --json[=short]         One JSON object a line\n"
                      "     --json=pretty          Indented JSON\n"
                      "     --no-pager             Do not pipe into a pager\n"
+                     "  -h --help                 Show this help\n",
+                     stdout);
+}
+
+static void print_show_help(void) {
+        (void) fputs("ktracectl show [OPTIONS...] SESSION\n"
+                     "\n"
+                     "Print the events of a session as they are recorded, until it ends, or until Ctrl-C.\n"
+                     "\n"
+                     "Options that select, all of which must hold:\n"
+                     "  -e --event=PATTERN[,...]  Events: SYSTEM, SYSTEM:EVENT, EVENT or SYSCALL, with globs;\n"
+                     "                            !PATTERN takes back what patterns before it selected\n"
+                     "  -M --cpu=LIST             Events of these CPUs, for example 0-3,8\n"
+                     "  -P --pid=PID[,...]        Events of these threads\n"
+                     "     --comm=GLOB            Events of threads with such a name\n"
+                     "  -f --filter=EXPRESSION    'EVENT: CONDITION', for example 'sched_switch: prev_prio < 100'\n"
+                     "Given more than once, -e, -P, --comm and -f add to what is selected.\n"
+                     "\n"
+                     "Options that say when to end and what to print:\n"
+                     "  -n --lines=N              End after N of those events\n"
+                     "     --duration=SPAN        End after this time, for example 10s\n"
+                     "  -t --nanoseconds          Time stamps with nine digits after the point\n"
+                     "     --json[=short]         One JSON object a line\n"
+                     "     --json=pretty          Indented JSON\n"
+                     "  -q --quiet                Do not say at the end how many events were shown and missed\n"
                      "  -h --help                 Show this help\n",
                      stdout);
 }
@@ -150,13 +190,11 @@ static ParseResult take_json(Globals *globals, const char *argument) {
         return globals_take_option(globals, OPTION_JSON, argument ?: "short");
 }
 
-static ParseResult take_option(Globals *globals, int c, const char *argument, ReportOptions *options) {
+/* What both verbs have. */
+static ParseResult take_common(Globals *globals, int c, const char *argument, ReportOptions *options) {
         RecordSelection *selection = &options->selection;
 
         switch (c) {
-        case 'h':
-                print_help();
-                return PARSE_DONE;
         case OPTION_JSON:
                 return take_json(globals, argument);
         case 'e':
@@ -169,6 +207,21 @@ static ParseResult take_option(Globals *globals, int c, const char *argument, Re
                 return strv_append(&selection->comms, argument) < 0 ? no_memory() : PARSE_GO_ON;
         case 'f':
                 return strv_append(&selection->filters, argument) < 0 ? no_memory() : PARSE_GO_ON;
+        case 't':
+                options->nanoseconds = true;
+                return PARSE_GO_ON;
+        default:
+                return globals_take_option(globals, c, argument);
+        }
+}
+
+static ParseResult take_option(Globals *globals, int c, const char *argument, ReportOptions *options) {
+        RecordSelection *selection = &options->selection;
+
+        switch (c) {
+        case 'h':
+                print_help();
+                return PARSE_DONE;
         case 'S':
                 return set_time(&selection->since, "since", argument);
         case 'U':
@@ -182,11 +235,28 @@ static ParseResult take_option(Globals *globals, int c, const char *argument, Re
                 return PARSE_GO_ON;
         case OPTION_TOP:
                 return set_count(&options->top, "top", argument, 0);
-        case 't':
-                options->nanoseconds = true;
-                return PARSE_GO_ON;
         default:
-                return globals_take_option(globals, c, argument);
+                return take_common(globals, c, argument, options);
+        }
+}
+
+static ParseResult set_duration(FollowOptions *options, const char *argument) {
+        if (parse_span(argument, &options->duration) < 0 || options->duration == 0)
+                return wrong("duration", argument, "use a span of time such as 10s");
+        return PARSE_GO_ON;
+}
+
+static ParseResult take_show_option(Globals *globals, int c, const char *argument, FollowOptions *options) {
+        switch (c) {
+        case 'h':
+                print_show_help();
+                return PARSE_DONE;
+        case 'n':
+                return set_count(&options->report.first, "lines", argument, 1);
+        case OPTION_DURATION:
+                return set_duration(options, argument);
+        default:
+                return take_common(globals, c, argument, &options->report);
         }
 }
 
@@ -200,6 +270,13 @@ static ParseResult check(const ReportOptions *options, int n_words) {
                 return PARSE_WRONG;
         }
         return PARSE_GO_ON;
+}
+
+static void set_output(ReportOptions *options, const Globals *globals, const char *source) {
+        options->source = source;
+        options->json = globals->json != JSON_OFF;
+        options->pretty = globals->json == JSON_PRETTY;
+        options->color = globals->colors;
 }
 
 ParseResult report_options_parse(Globals *globals, int argc, char *argv[], ReportOptions *ret) {
@@ -216,11 +293,29 @@ ParseResult report_options_parse(Globals *globals, int argc, char *argv[], Repor
         result = check(&options, argc - optind);
         if (result != PARSE_GO_ON)
                 return result;
-        options.source = argv[optind];
-        options.json = globals->json != JSON_OFF;
-        options.pretty = globals->json == JSON_PRETTY;
-        options.color = globals->colors;
+        set_output(&options, globals, argv[optind]);
         *ret = options;
         options = REPORT_OPTIONS_INIT;
+        return PARSE_GO_ON;
+}
+
+ParseResult show_options_parse(Globals *globals, int argc, char *argv[], FollowOptions *ret) {
+        CLEANUP(follow_options_clear) FollowOptions options = { .report = REPORT_OPTIONS_INIT };
+        ParseResult result;
+        int c;
+
+        optind = 0; /* glibc: begin anew */
+        while ((c = getopt_long(argc, argv, GLOBALS_SHORT "e:M:P:f:n:t", show_options, NULL)) >= 0) {
+                result = take_show_option(globals, c, optarg, &options);
+                if (result != PARSE_GO_ON)
+                        return result;
+        }
+        if (argc - optind != 1) {
+                (void) verb_usage("Usage: ktracectl show [OPTIONS...] SESSION");
+                return PARSE_WRONG;
+        }
+        set_output(&options.report, globals, argv[optind]);
+        *ret = options;
+        options = (FollowOptions){ .report = REPORT_OPTIONS_INIT };
         return PARSE_GO_ON;
 }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 
 #include "client/render-json.h"
 #include "client/render-text.h"
@@ -25,7 +24,7 @@ typedef struct Input {
         const ReportOptions *options;
         const SegmentStart *starts; /* by time */
         size_t n_segments;
-        volatile ReportPhase *phase;
+        volatile DecodePhase *phase;
 } Input;
 
 /* A receiver returns more than 0 when it wants no more records. */
@@ -42,15 +41,9 @@ typedef struct Bounds {
         uint64_t skip; /* so many wanted records are passed over */
 } Bounds;
 
-/* Begins the time anew; libtracecmd may loop for ever on a damaged file. */
+/* Libtracecmd may loop for ever on a damaged file. */
 static void watch_stall(off_t size) {
-        struct itimerval timer = { .it_value.tv_sec = STALL_SECONDS + size / STALL_BYTES_PER_SECOND };
-
-        (void) setitimer(ITIMER_PROF, &timer, NULL);
-}
-
-static void unwatch_stall(void) {
-        (void) setitimer(ITIMER_PROF, &(struct itimerval){}, NULL);
+        decode_watch_stall((long) (STALL_SECONDS + size / STALL_BYTES_PER_SECOND));
 }
 
 /* A segment that is being read, and its next record. */
@@ -84,9 +77,9 @@ static int window_open(Window *window, const Input *input, const ReportSegment *
         r = decoder_open(segment->fd, error, &window->decoder);
         if (r < 0)
                 return r;
-        *input->phase = REPORT_COMPILING;
+        *input->phase = DECODE_COMPILING;
         r = record_filter_new(&input->options->selection, window->decoder, error, &window->filter);
-        *input->phase = REPORT_READING;
+        *input->phase = DECODE_READING;
         if (r < 0)
                 return r;
         record_filter_set_window(window->filter, bounds->since, bounds->until);
@@ -386,12 +379,12 @@ static int print(Printer *printer, const Input *input, Error *error) {
 }
 
 int report_stream(const ReportOptions *options, const ReportSegment *segments, size_t n_segments, FILE *out,
-                  volatile ReportPhase *phase, Error *error) {
+                  volatile DecodePhase *phase, Error *error) {
         CLEANUP_FREE SegmentStart *starts = NULL;
         CLEANUP(printer_clear) Printer printer = { .options = options, .out = out };
         int r;
 
-        *phase = REPORT_READING;
+        *phase = DECODE_READING;
         render_text_init(&printer.text, out, options->color, options->nanoseconds);
         render_json_init(&printer.json, out, options->pretty);
         r = find_starts(segments, n_segments, &starts);
@@ -399,7 +392,7 @@ int report_stream(const ReportOptions *options, const ReportSegment *segments, s
                 r = summary_new(&printer.summary);
         if (r >= 0)
                 r = print(&printer, &(Input){ options, starts, n_segments, phase }, error);
-        unwatch_stall();
+        decode_watch_stall(0);
         errno = 0;
         if ((fflush(out) != 0 || ferror(out)) && r >= 0)
                 r = -(errno ?: EIO);

@@ -9,6 +9,7 @@
  * further for much processor time.
  */
 
+#include "client/decode-child.h"
 #include "client/report.h"
 
 typedef struct ReportSegment {
@@ -16,12 +17,6 @@ typedef struct ReportSegment {
         int fd;     /* owned */
 } ReportSegment;
 
-/* What the stream is at, for whoever watches it from another process. */
-typedef enum ReportPhase {
-        REPORT_READING,
-        REPORT_COMPILING, /* the filter expressions; libtraceevent 1.7.1 dies on some incomplete ones */
-} ReportPhase;
-
 /* Reads and prints; keeps *phase up to date. 0, -EPIPE when nobody reads `out` any more, or fills `error`. */
 int report_stream(const ReportOptions *options, const ReportSegment *segments, size_t n_segments, FILE *out,
-                  volatile ReportPhase *phase, Error *error);
+                  volatile DecodePhase *phase, Error *error);

@@ -39,6 +39,7 @@ int verb_vacuum(Globals *globals, int argc, char *argv[]);
 int verb_run(Globals *globals, int argc, char *argv[]);
 int verb_snapshot(Globals *globals, int argc, char *argv[]);
 int verb_record(Globals *globals, int argc, char *argv[]);
+int verb_show(Globals *globals, int argc, char *argv[]);
 int verb_report(Globals *globals, int argc, char *argv[]);
 int verb_capture(Globals *globals, int argc, char *argv[]);
 int verb_list(Globals *globals, int argc, char *argv[]);

@@ -67,6 +67,7 @@ _ktracectl() {
                 --all-functions --func-stack -T --stacktrace --user-stack'
         local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary
                 --top -t --nanoseconds'
+        local show='-e --event -M --cpu -P --pid --comm -f --filter -n --lines --duration -t --nanoseconds'
 
         if declare -F _init_completion >/dev/null; then
                 _init_completion -n := || return
@@ -127,6 +128,7 @@ _ktracectl() {
                 return
                 ;;
         -l | --function | -n | --notrace)
+                [[ $verb == show ]] && return
                 __ktracectl_reply "$cur" list < <(__ktracectl_functions "${cur##*,}")
                 return
                 ;;
@@ -153,7 +155,7 @@ _ktracectl() {
                 return
                 ;;
         -f | --filter | -M | --cpu | --cpus | -b | --buffer-size | --duration | --ring-size | --window | --segment* | --comm | -S | --since | \
-                -U | --until | --first | --last | --top | --name)
+                -U | --until | --first | --last | --lines | --top | --name)
                 return
                 ;;
         esac
@@ -179,6 +181,7 @@ _ktracectl() {
                 record/*) __ktracectl_reply "$cur" one <<<"$globals $spec -F --follow -o --output --name" ;;
                 session/start | session/create) __ktracectl_reply "$cur" one <<<"$globals $spec" ;;
                 report/*) __ktracectl_reply "$cur" one <<<"$globals $report" ;;
+                show/*) __ktracectl_reply "$cur" one <<<"$globals $show" ;;
                 capture/open | capture/export) __ktracectl_reply "$cur" one <<<"$globals --segment" ;;
                 *) __ktracectl_reply "$cur" one <<<"$globals" ;;
                 esac
@@ -186,8 +189,8 @@ _ktracectl() {
         fi
 
         case $verb/$sub in
-        /*) __ktracectl_reply "$cur" one <<<'status session record hist mark report capture list probe reload' ;;
-        mark/* | hist/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
+        /*) __ktracectl_reply "$cur" one <<<'status session record show hist mark report capture list probe reload' ;;
+        show/* | mark/* | hist/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
         session/) __ktracectl_reply "$cur" one <<<'list show create start stop run reload rotate snapshot clear remove attach' ;;
         session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
         session/list | session/create | session/run) ;;

@@ -66,28 +66,42 @@ static int set_name(CommMap *map, pid_t pid, const char *comm, size_t length) {
         return 1;
 }
 
-/* The changed lines go to `changed`, which may be NULL. */
-static int add_lines(CommMap *map, const char *text, FILE *changed) {
-        while (*text != '\0') {
-                const char *end = strchrnul(text, '\n');
+bool comm_line_next(const char **text, pid_t *ret_pid, const char **ret_comm, size_t *ret_length) {
+        while (**text != '\0') {
+                const char *line = *text, *end = strchrnul(line, '\n');
                 long pid = -1;
                 char *rest = NULL;
 
-                if (*text >= '0' && *text <= '9') {
+                *text = *end == '\n' ? end + 1 : end;
+                if (*line >= '0' && *line <= '9') {
                         errno = 0;
-                        pid = strtol(text, &rest, 10);
+                        pid = strtol(line, &rest, 10);
                         if (errno != 0 || pid > INT_MAX)
                                 pid = -1;
                 }
                 if (pid >= 0 && *rest == ' ' && rest + 1 < end) {
-                        int r = set_name(map, (pid_t) pid, rest + 1, (size_t) (end - rest - 1));
-
-                        if (r < 0)
-                                return r;
-                        if (r > 0 && changed)
-                                (void) fprintf(changed, "%.*s\n", (int) (end - text), text);
+                        *ret_pid = (pid_t) pid;
+                        *ret_comm = rest + 1;
+                        *ret_length = (size_t) (end - rest - 1);
+                        return true;
                 }
-                text = *end == '\n' ? end + 1 : end;
+        }
+        return false;
+}
+
+/* The changed lines go to `changed`, which may be NULL. */
+static int add_lines(CommMap *map, const char *text, FILE *changed) {
+        const char *comm;
+        size_t length;
+        pid_t pid;
+
+        while (comm_line_next(&text, &pid, &comm, &length)) {
+                int r = set_name(map, pid, comm, length);
+
+                if (r < 0)
+                        return r;
+                if (r > 0 && changed)
+                        (void) fprintf(changed, "%d %.*s\n", pid, (int) length, comm);
         }
         return 0;
 }
