@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/bus-properties.h"
+#include "client/describe.h"
+#include "core/json-text.h"
 #include "ktraced/cleanup.h"
 #include "ktraced/protocol.h"
 
@@ -19,6 +22,28 @@ void capture_status_clear(CaptureStatus *status) {
 int bus_capture_describe(BusClient *client, const char *path, Error *error, char **ret_json) {
         return bus_client_call_simple(client, path, KTRACED_CAPTURE_INTERFACE, "Describe", NULL, CALL_MAY_ASK, 's',
                                       error, ret_json);
+}
+
+int bus_capture_read_reason(BusClient *client, const char *path, Error *error, char **ret) {
+        CLEANUP_JSON struct json_object *description = NULL;
+        CLEANUP_FREE char *text = NULL;
+        struct json_object *reason;
+        char *copy;
+        int r;
+
+        r = bus_client_call_simple(client, path, KTRACED_CAPTURE_INTERFACE, "Describe", NULL,
+                                   CALL_BRIEF | CALL_NO_AUTO_START, 's', error, &text);
+        if (r >= 0)
+                r = describe_parse(text, error, &description);
+        if (r < 0)
+                return r;
+        if (!json_object_object_get_ex(description, "reason", &reason) || !reason)
+                return 0;
+        copy = strdup(json_object_get_string(reason));
+        if (!copy)
+                return error_set_errno(error, -ENOMEM, "Cannot read the capture");
+        *ret = copy;
+        return 0;
 }
 
 int bus_capture_open(BusClient *client, const char *path, uint32_t segment, Error *error, int *ret_fd) {

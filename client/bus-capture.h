@@ -21,6 +21,9 @@ void capture_status_clear(CaptureStatus *status);
 
 /* The caller frees. */
 int bus_capture_describe(BusClient *client, const char *path, Error *error, char **ret_json);
+/* Why it was made or has ended; *ret is untouched when it does not say. Without asking for a password. The caller
+ * frees. */
+int bus_capture_read_reason(BusClient *client, const char *path, Error *error, char **ret);
 /* Segment 0: the newest. *ret_fd is open for reading, the caller's to close. */
 int bus_capture_open(BusClient *client, const char *path, uint32_t segment, Error *error, int *ret_fd);
 int bus_capture_pin(BusClient *client, const char *path, bool pinned, Error *error);

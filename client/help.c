@@ -41,6 +41,7 @@ static const char help_text[] =
         "  list profile PROFILE            Show what a profile traces\n"
         "  probe [list]                    List the probes of sessions\n"
         "  probe try DEFINITION...         See whether the kernel takes probes, without keeping them\n"
+        "  monitor                         Follow sessions and captures until Ctrl-C; --json: one object a line\n"
         "  reload                          Have ktraced read its settings and profiles again\n"
         "\n"
         "What to trace (WHAT):\n"

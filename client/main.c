@@ -6,9 +6,10 @@
 #include "ktraced/cleanup.h"
 
 static const Verb verbs[] = {
-        { "status", verb_status }, { "session", verb_session }, { "mark", verb_mark },       { "hist", verb_hist },
-        { "record", verb_record }, { "report", verb_report },   { "capture", verb_capture }, { "list", verb_list },
-        { "probe", verb_probe },   { "reload", verb_reload },   { "show", verb_show },
+        { "status", verb_status },   { "session", verb_session }, { "mark", verb_mark },
+        { "hist", verb_hist },       { "record", verb_record },   { "report", verb_report },
+        { "capture", verb_capture }, { "list", verb_list },       { "probe", verb_probe },
+        { "reload", verb_reload },   { "show", verb_show },       { "monitor", verb_monitor },
 };
 
 int main(int argc, char *argv[]) {

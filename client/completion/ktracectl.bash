@@ -189,7 +189,7 @@ _ktracectl() {
         fi
 
         case $verb/$sub in
-        /*) __ktracectl_reply "$cur" one <<<'status session record show hist mark report capture list probe reload' ;;
+        /*) __ktracectl_reply "$cur" one <<<'status session record show hist mark report capture list probe monitor reload' ;;
         show/* | mark/* | hist/*) __ktracectl_reply "$cur" one < <(__ktracectl_sessions) ;;
         session/) __ktracectl_reply "$cur" one <<<'list show create start stop run reload rotate snapshot clear remove attach' ;;
         session/attach) __ktracectl_reply "$cur" one < <(__ktracectl_sessions; ps -A -o pid=) ;;
