@@ -33,5 +33,5 @@ void bus_units_free(BusUnits *units);
 DEFINE_POINTER_CLEANUP(BusUnits, bus_units_free);
 
 /* config.followed() is called later. ERROR_QUOTA_EXCEEDED. */
-int bus_units_follow(BusUnits *units, const char *unit, Error *error);
-void bus_units_leave(BusUnits *units, const char *unit);
+int bus_units_follow(BusUnits *units, const char *name, Error *error);
+void bus_units_leave(BusUnits *units, const char *name);

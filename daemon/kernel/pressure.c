@@ -28,20 +28,24 @@ static int find_path(const WatchSpec *watch, Error *error, char **ret) {
         int r;
 
         if (!watch->unit) {
-                if (asprintf(ret, PROC_PRESSURE "/%s", watch->what) < 0)
-                        return error_set_errno(error, -ENOMEM, "Cannot watch the pressure");
-                return 0;
+                if (asprintf(ret, PROC_PRESSURE "/%s", watch->what) >= 0)
+                        return 0;
+                (void) error_set_errno(error, -ENOMEM, "Cannot watch the pressure");
+                return -ENOMEM;
         }
         root = control_group_root();
-        if (!root)
-                return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
+        if (!root) {
+                (void) error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL,
                                  "There are no control groups of systemd's units here");
+                return -EOPNOTSUPP;
+        }
         r = control_group_find(root, watch->unit, error, &group);
         if (r < 0)
                 return r;
-        if (asprintf(ret, "%s/%s.pressure", group, watch->what) < 0)
-                return error_set_errno(error, -ENOMEM, "Cannot watch the pressure");
-        return 0;
+        if (asprintf(ret, "%s/%s.pressure", group, watch->what) >= 0)
+                return 0;
+        (void) error_set_errno(error, -ENOMEM, "Cannot watch the pressure");
+        return -ENOMEM;
 }
 
 /* 1 when the kernel will tell, 0 when it does not let us ask for it. */
@@ -66,7 +70,7 @@ static int read_total(const Pressure *pressure, uint64_t *ret) {
         ssize_t n = pread(pressure->fd, text, sizeof(text) - 1, 0);
 
         if (n < 0)
-                return -errno;
+                return errno ? -errno : -EIO;
         text[n] = '\0';
         return pressure_parse_total(text, pressure->full, ret);
 }
@@ -124,7 +128,7 @@ void pressure_forget(Pressure *pressure) {
 }
 
 int pressure_measure(Pressure *pressure, uint64_t *ret) {
-        uint64_t total;
+        uint64_t total = 0;
         int r = read_total(pressure, &total);
 
         if (r < 0)

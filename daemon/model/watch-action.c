@@ -44,12 +44,14 @@ static void on_resolved(int r, const Error *error, void *result, void *userdata)
         }
         /* The profile can have become another since it was authorized. */
         resolved = *(ResolvedSpec **) result;
-        if (resolved->powers & ~start->powers)
+        if (resolved->powers & ~start->powers) {
                 r = error_set(&failure, ERROR_ACCESS_DENIED,
                               "its profile needs more than was authorized when the watch was made");
-        else
-                r = manager_create_session(start->manager, start->name, NULL, STEAL_PTR(*(ResolvedSpec **) result),
-                                           &failure, &session);
+                report(start, r, &failure);
+                return;
+        }
+        r = manager_create_session(start->manager, start->name, NULL, STEAL_PTR(*(ResolvedSpec **) result), &failure,
+                                   &session);
         if (r < 0)
                 report(start, r, &failure);
         else

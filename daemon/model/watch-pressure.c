@@ -10,7 +10,7 @@
 #include "model/watch.h"
 
 /* A unit that is started again has another control group. */
-#define REOPEN_INTERVAL (2U * 1000000U) /* usec */
+#define REOPEN_INTERVAL 2000000U /* usec */
 
 typedef struct PressureState {
         Pressure *pressure;      /* NULL: the control group is gone, or not opened yet */

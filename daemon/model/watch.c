@@ -107,7 +107,8 @@ static int watch_new(Session *session, size_t number, Error *error, Watch **ret)
 
         if (!watch || asprintf(&watch->id, "%sw%zu", session->id, number) < 0) {
                 free(watch);
-                return error_set_errno(error, -ENOMEM, "Cannot watch anything");
+                (void) error_set_errno(error, -ENOMEM, "Cannot watch anything");
+                return -ENOMEM;
         }
         r = watch_spec_parse(session->spec->watches[number], error, &watch->spec);
         if (r < 0) {
