@@ -90,9 +90,39 @@ static uint64_t member(struct json_object *object, const char *key) {
         return json_object_object_get_ex(object, key, &value) ? json_object_get_uint64(value) : 0;
 }
 
+static void print_use(const char *label, struct json_object *budget) {
+        struct json_object *name, *unit;
+        bool is_size = json_object_object_get_ex(budget, "unit", &unit) && *json_object_get_string(unit) != '\0';
+        const char *const keys[] = { "used", "limit", "user_used", "user_limit" };
+        char numbers[ELEMENTSOF(keys)][32];
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (is_size)
+                        (void) format_size(member(budget, keys[i]), numbers[i], sizeof(numbers[i]));
+                else
+                        (void) snprintf(numbers[i], sizeof(numbers[i]), "%" PRIu64, member(budget, keys[i]));
+        if (!json_object_object_get_ex(budget, "name", &name))
+                return;
+        printf("%*s %s: %s", LABEL_WIDTH, label, json_object_get_string(name), numbers[0]);
+        if (member(budget, "limit") > 0)
+                printf(" of %s", numbers[1]);
+        if (member(budget, "user_limit") > 0)
+                printf(", yours %s of %s", numbers[2], numbers[3]);
+        putchar('\n');
+}
+
+static void print_budgets(struct json_object *manager) {
+        struct json_object *budgets;
+
+        if (!json_object_object_get_ex(manager, "budgets", &budgets) ||
+            !json_object_is_type(budgets, json_type_array))
+                return;
+        for (size_t i = 0; i < json_object_array_length(budgets); i++)
+                print_use(i == 0 ? "Budgets:" : "", json_object_array_get_idx(budgets, i));
+}
+
 static void print_manager(struct json_object *manager, const Globals *globals) {
         struct json_object *version;
-        char size[32];
 
         printf("%s●%s ktraced", color_begin(globals->colors, COLOR_GOOD), color_end(globals->colors, COLOR_GOOD));
         if (json_object_object_get_ex(manager, "version", &version))
@@ -103,8 +133,7 @@ static void print_manager(struct json_object *manager, const Globals *globals) {
                member(manager, "sessions_active"));
         printf("%*s %" PRIu64 "\n", LABEL_WIDTH, "Captures:", member(manager, "captures"));
         printf("%*s %" PRIu64 "\n", LABEL_WIDTH, "Profiles:", member(manager, "profiles"));
-        printf("%*s %s\n", LABEL_WIDTH,
-               "Buffers:", format_size(member(manager, "buffer_memory"), size, sizeof(size)));
+        print_budgets(manager);
 }
 
 /* What the kernel has, in lines that a terminal of the usual width holds. */

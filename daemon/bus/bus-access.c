@@ -71,6 +71,11 @@ const AccessRow *bus_access_find(const char *interface, const char *member) {
         return NULL;
 }
 
+bool bus_access_changes(const AccessRow *row) {
+        return row->rule == ACCESS_POWERS ||
+               (row->action && strncmp(row->action, ACTION("manage-"), strlen(ACTION("manage-"))) == 0);
+}
+
 int bus_access_check_vtable(const char *interface, const sd_bus_vtable *vtable, Error *error) {
         for (const sd_bus_vtable *entry = vtable; entry->type != _SD_BUS_VTABLE_END; entry++)
                 if (entry->type == _SD_BUS_VTABLE_METHOD && !bus_access_find(interface, entry->x.method.member))

@@ -9,6 +9,7 @@
  * bus-details.h.
  */
 
+#include <stdbool.h>
 #include <systemd/sd-bus.h>
 
 #include "core/error.h"
@@ -30,6 +31,9 @@ typedef struct AccessRow {
 
 /* NULL: refuse. */
 const AccessRow *bus_access_find(const char *interface, const char *member);
+
+/* True for what makes the daemon signal something. */
+bool bus_access_changes(const AccessRow *row);
 
 /* -EINVAL with the name of a method that has no row. */
 int bus_access_check_vtable(const char *interface, const sd_bus_vtable *vtable, Error *error);

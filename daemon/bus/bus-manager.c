@@ -387,7 +387,7 @@ static void execute_describe(BusCall *call) {
         char *json = NULL;
         int r;
 
-        r = manager_describe(call->bus->manager, &json);
+        r = manager_describe(call->bus->manager, call->uid, &json);
         call_reply_json(call, r, json);
 }
 

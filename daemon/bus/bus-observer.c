@@ -11,12 +11,14 @@
 #include "bus/bus.h"
 #include "bus/notify.h"
 #include "ktraced/messages.h"
+#include "model/budgets.h"
 
 static void on_session_new(Session *session, void *userdata) {
         Bus *bus = userdata;
 
         if (bus->serving)
                 bus_manager_emit_session(bus, "SessionNew", session);
+        manager_count_signal(session->manager, session->owner);
 }
 
 static void log_session(const Bus *bus, int level, const char *message_id, const Session *session, const char *what) {
@@ -57,6 +59,7 @@ static void on_session_changed(Session *session, bool state_changed, void *userd
                 return;
 
         bus_session_emit_changed(bus, session);
+        manager_count_signal(session->manager, session->owner);
         notify_status(bus->manager);
 }
 
@@ -71,6 +74,7 @@ static void on_session_lost_events(Session *session, uint64_t n_new, void *userd
 
         if (bus->serving)
                 bus_session_emit_lost(bus, session, n_new);
+        manager_count_signal(session->manager, session->owner);
 }
 
 static void on_session_removed(Session *session, void *userdata) {
@@ -78,6 +82,7 @@ static void on_session_removed(Session *session, void *userdata) {
 
         if (bus->serving)
                 bus_manager_emit_session(bus, "SessionRemoved", session);
+        manager_count_signal(session->manager, session->owner);
 }
 
 static void on_capture_new(Capture *capture, void *userdata) {
@@ -93,6 +98,7 @@ static void on_capture_new(Capture *capture, void *userdata) {
                              .capture = metadata->id, .owner = &metadata->owner),
                   "Capture %s of session %s (%s) begins", metadata->id, metadata->session_id, metadata->session_name);
         bus_manager_emit_capture(bus, "CaptureNew", capture);
+        manager_count_signal(bus->manager, metadata->owner);
 }
 
 static void on_capture_changed(Capture *capture, void *userdata) {
@@ -100,6 +106,7 @@ static void on_capture_changed(Capture *capture, void *userdata) {
 
         if (bus->serving)
                 bus_capture_emit_changed(bus, capture);
+        manager_count_signal(capture->manager, capture->metadata->owner);
 }
 
 static void on_capture_removed(Capture *capture, void *userdata) {
@@ -114,6 +121,7 @@ static void on_capture_removed(Capture *capture, void *userdata) {
                              .capture = metadata->id, .owner = &metadata->owner),
                   "Capture %s is gone", metadata->id);
         bus_manager_emit_capture(bus, "CaptureRemoved", capture);
+        manager_count_signal(bus->manager, metadata->owner);
 }
 
 static int on_follow_unit(const char *unit, bool on, Error *error, void *userdata) {

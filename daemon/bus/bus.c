@@ -5,14 +5,17 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bus/bus-access.h"
 #include "bus/bus-call.h"
 #include "bus/bus-capture.h"
 #include "bus/bus-connect.h"
+#include "bus/bus-error.h"
 #include "bus/bus-log-control.h"
 #include "bus/bus-manager.h"
 #include "bus/bus-session.h"
 #include "bus/notify.h"
 #include "ktraced/protocol.h"
+#include "model/budgets.h"
 
 /* Replies to RequestName, D-Bus specification, "org.freedesktop.DBus.RequestName". */
 #define REQUEST_NAME_PRIMARY_OWNER 1U
@@ -69,6 +72,36 @@ static int bus_on_name_requested(sd_bus_message *reply, void *userdata, sd_bus_e
 
         bus->config.serving(bus->config.userdata);
         return 0;
+}
+
+static void bus_on_uid(int r, uid_t uid, void *userdata) {
+}
+
+/* Before anything is looked at: properties and introspection, which sd-bus answers itself, are requests, too. Of a
+ * peer that is not known yet it is asked who it is; what it sends until then is bounded by bus-call.c. */
+static int bus_on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        Bus *bus = userdata;
+        const char *sender = bus_sender(bus, message), *interface, *member;
+        const AccessRow *access;
+        uid_t uid;
+        int r;
+
+        if (!bus->manager || !sd_bus_message_is_method_call(message, NULL, NULL))
+                return 0;
+        if (!bus_peers_lookup(bus->peers, sender, &uid)) {
+                bus_peers_query(bus->peers, sender, bus_on_uid, NULL);
+                return 0;
+        }
+
+        interface = sd_bus_message_get_interface(message);
+        member = sd_bus_message_get_member(message);
+        access = interface && member ? bus_access_find(interface, member) : NULL;
+        r = manager_check_request(bus->manager, uid, access && bus_access_changes(access), &error);
+        if (r >= 0)
+                return 0;
+        (void) bus_error_reply(message, r, &error);
+        return 1;
 }
 
 static int bus_connect(Bus *bus, int embedded_fd, Error *error) {
@@ -128,6 +161,10 @@ static int bus_set_up(Bus *bus) {
                 return r;
 
         r = decision_log_new(bus->config.event, bus->config.log, &bus->decisions);
+        if (r < 0)
+                return r;
+
+        r = sd_bus_add_filter(bus->bus, NULL, bus_on_message, bus);
         if (r < 0)
                 return r;
 

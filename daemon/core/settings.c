@@ -28,8 +28,26 @@ typedef struct SettingInfo {
 static const SettingInfo setting_table[] = {
         { "sessions_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, sessions_max), 64, 1, 4096 },
         { "sessions_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, sessions_per_user_max), 16, 1, 4096 },
-        { "buffer_memory_max", SPEC_TYPE_SIZE, offsetof(Settings, buffer_memory_max), 1ULL << 30, 1ULL << 20,
+        { "buffer_memory_max", SPEC_TYPE_SIZE, offsetof(Settings, buffer_memory_max), 0, 1ULL << 20, 1ULL << 50 },
+        { "buffer_memory_per_user_max", SPEC_TYPE_SIZE, offsetof(Settings, buffer_memory_per_user_max), 0, 1ULL << 20,
           1ULL << 50 },
+        { "memory_keep_available", SPEC_TYPE_SIZE, offsetof(Settings, memory_keep_available), 0, 1ULL << 20,
+          1ULL << 50 },
+        { "segments_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, segments_max), 100000, 0, 10000000 },
+        { "segments_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, segments_per_user_max), 20000, 0,
+          10000000 },
+        { "histograms_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, histograms_max), 128, 1, 4096 },
+        { "histograms_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, histograms_per_user_max), 32, 1, 4096 },
+        { "probes_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, probes_max), 1024, 1, 65536 },
+        { "probes_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, probes_per_user_max), 256, 1, 65536 },
+        { "markers_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, markers_max), 128, 1, 4096 },
+        { "markers_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, markers_per_user_max), 32, 1, 4096 },
+        { "streams_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, streams_max), 32, 1, 4096 },
+        { "streams_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, streams_per_user_max), 16, 1, 4096 },
+        { "requests_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, requests_max), 2000, 1, 1000000 },
+        { "requests_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, requests_per_user_max), 500, 1, 1000000 },
+        { "signals_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, signals_max), 1000, 1, 1000000 },
+        { "signals_per_user_max", SPEC_TYPE_UNSIGNED, offsetof(Settings, signals_per_user_max), 200, 1, 1000000 },
         { "buffer_size", SPEC_TYPE_SIZE, offsetof(Settings, buffer_size), 4ULL << 20, SPEC_BUFFER_SIZE_MIN,
           SPEC_BUFFER_SIZE_MAX },
         { "segment_size", SPEC_TYPE_SIZE, offsetof(Settings, segment_size), 64ULL << 20, SPEC_SEGMENT_SIZE_MIN,
@@ -211,5 +229,37 @@ int settings_parse(Settings *settings, const char *text, const char *origin, Err
         settings_clear(settings);
         *settings = changed;
         changed = (Settings){ 0 };
+        return 0;
+}
+
+int settings_describe(const Settings *settings, struct json_object **ret) {
+        CLEANUP_JSON struct json_object *object = json_object_new_object();
+
+        for (size_t i = 0; i < ELEMENTSOF(setting_table); i++) {
+                const SettingInfo *info = setting_table + i;
+                struct json_object *value;
+                int r;
+
+                switch (info->type) {
+                case SPEC_TYPE_BOOLEAN:
+                        value = json_object_new_boolean(settings->captures_compress);
+                        break;
+                case SPEC_TYPE_STRING:
+                        value = json_object_new_string(settings->clock);
+                        break;
+                case SPEC_TYPE_STRINGS:
+                        value = json_object_new_array();
+                        for (char **event = settings->safe_events; value && event && *event; event++)
+                                if (json_object_array_add(value, json_object_new_string(*event)) < 0)
+                                        return -ENOMEM;
+                        break;
+                default:
+                        value = json_object_new_uint64(*number_of((Settings *) settings, info));
+                }
+                r = json_text_add(object, info->name, value);
+                if (r < 0)
+                        return r;
+        }
+        *ret = STEAL_PTR(object);
         return 0;
 }

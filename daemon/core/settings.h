@@ -6,6 +6,7 @@
  * code and in ktraced.json(5).
  */
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,11 +15,19 @@
 typedef struct Settings {
         uint64_t sessions_max; /* in all */
         uint64_t sessions_per_user_max;
-        uint64_t buffer_memory_max;     /* bytes of kernel ring buffer in all sources, times CPUs */
-        uint64_t buffer_size;           /* default for a session: bytes for each CPU */
-        uint64_t segment_size;          /* default for a session: bytes */
-        uint64_t authorization_timeout; /* usec to wait for polkit's answer */
-        uint64_t authorizations_max;    /* pending polkit checks in all */
+        uint64_t buffer_memory_max; /* bytes of kernel ring buffer in all sources, times CPUs; 0: see quota.h */
+        uint64_t buffer_memory_per_user_max, memory_keep_available; /* likewise */
+        uint64_t segments_max, segments_per_user_max;               /* files; 0: no limit */
+        uint64_t histograms_max, histograms_per_user_max;
+        uint64_t probes_max, probes_per_user_max;
+        uint64_t markers_max, markers_per_user_max;
+        uint64_t streams_max, streams_per_user_max;
+        uint64_t requests_max, requests_per_user_max; /* a second */
+        uint64_t signals_max, signals_per_user_max;   /* a second */
+        uint64_t buffer_size;                         /* default for a session: bytes for each CPU */
+        uint64_t segment_size;                        /* default for a session: bytes */
+        uint64_t authorization_timeout;               /* usec to wait for polkit's answer */
+        uint64_t authorizations_max;                  /* pending polkit checks in all */
         uint64_t authorizations_per_user_max;
         uint64_t self_buffer_size;     /* the default of sessions of scope "self" */
         uint64_t self_buffer_size_max; /* and the most that they may ask for */
@@ -37,3 +46,6 @@ void settings_clear(Settings *settings);
 /* Changes only the keys that `text` has. An unknown key or wrong type is ERROR_INVALID_ARGUMENT with
  * "origin:line: ". On failure `settings` is unchanged. */
 int settings_parse(Settings *settings, const char *text, const char *origin, Error *error);
+
+/* All of them as a JSON object, sizes in bytes and spans in microseconds; what is left open is 0. -ENOMEM. */
+int settings_describe(const Settings *settings, struct json_object **ret);

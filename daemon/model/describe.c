@@ -10,6 +10,7 @@
 #include "core/spec-json.h"
 #include "core/strv.h"
 #include "kernel/probe-set.h"
+#include "model/budgets.h"
 #include "model/manager.h"
 #include "model/ring-keeper.h"
 #include "model/source.h"
@@ -118,35 +119,9 @@ int session_describe(const Session *session, char **ret) {
         return to_text(object, ret);
 }
 
-static struct json_object *describe_strings(char *const *strings) {
-        struct json_object *array = json_object_new_array();
-
-        for (; strings && *strings; strings++)
-                json_object_array_add(array, json_object_new_string(*strings));
-        return array;
-}
-
-static struct json_object *describe_settings(const Settings *settings) {
-        struct json_object *object = json_object_new_object();
-
-        add_number(object, "sessions_max", settings->sessions_max);
-        add_number(object, "sessions_per_user_max", settings->sessions_per_user_max);
-        add_number(object, "buffer_memory_max", settings->buffer_memory_max);
-        add_number(object, "buffer_size", settings->buffer_size);
-        add_number(object, "segment_size", settings->segment_size);
-        add_number(object, "authorization_timeout", settings->authorization_timeout);
-        add_number(object, "authorizations_max", settings->authorizations_max);
-        add_number(object, "authorizations_per_user_max", settings->authorizations_per_user_max);
-        add_number(object, "self_buffer_size", settings->self_buffer_size);
-        add_number(object, "self_buffer_size_max", settings->self_buffer_size_max);
-        json_object_object_add(object, "safe_events", describe_strings(settings->safe_events));
-        add_string(object, "clock", settings->clock);
-        return object;
-}
-
-int manager_describe(const Manager *manager, char **ret) {
+int manager_describe(const Manager *manager, uid_t uid, char **ret) {
         uint64_t n_sessions = 0, n_active = 0, n_captures = 0, n_sources = 0, buffer_memory = 0;
-        struct json_object *object = json_object_new_object();
+        struct json_object *object, *settings, *budgets;
         Session *session;
         Capture *capture;
         Source *source;
@@ -162,6 +137,15 @@ int manager_describe(const Manager *manager, char **ret) {
                 buffer_memory += source->buffer_memory;
         }
 
+        int r = settings_describe(&manager->settings, &settings);
+        if (r < 0)
+                return r;
+        r = manager_describe_budgets(manager, uid, &budgets);
+        if (r < 0) {
+                json_object_put(settings);
+                return r;
+        }
+        object = json_object_new_object();
         add_string(object, "version", KTRACED_VERSION);
         add_number(object, "sessions", n_sessions);
         add_number(object, "sessions_active", n_active);
@@ -169,6 +153,7 @@ int manager_describe(const Manager *manager, char **ret) {
         add_number(object, "sources", n_sources);
         add_number(object, "profiles", manager->profiles ? manager->profiles->n_profiles : 0);
         add_number(object, "buffer_memory", buffer_memory);
-        json_object_object_add(object, "settings", describe_settings(&manager->settings));
+        json_object_object_add(object, "budgets", budgets);
+        json_object_object_add(object, "settings", settings);
         return to_text(object, ret);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "capture/stream-relay.h"
+#include "model/budgets.h"
 #include "model/manager.h"
 #include "model/source.h"
 
@@ -48,25 +49,27 @@ static int on_life(sd_event_source *source, int fd, uint32_t revents, void *user
         return 0;
 }
 
-static int check_quota(const Session *session, uid_t uid, Error *error) {
-        unsigned n = 0, n_session = 0, n_user = 0;
+QuotaUse live_streams_count(const Manager *manager, uid_t uid) {
         const LiveStream *stream;
+        QuotaUse use = { 0 };
 
-        LIST_FOREACH(stream, &session->manager->streams, streams) {
-                n++;
-                n_session += strcmp(stream->session_id, session->id) == 0;
-                n_user += stream->uid == uid;
+        LIST_FOREACH(stream, &manager->streams, streams) {
+                use.total++;
+                use.of_user += stream->uid == uid;
         }
-        if (n_session >= STREAMS_SESSION_MAX)
+        return use;
+}
+
+static int check_quota(const Session *session, uid_t uid, Error *error) {
+        const LiveStream *stream;
+        unsigned n = 0;
+
+        LIST_FOREACH(stream, &session->manager->streams, streams)
+                n += strcmp(stream->session_id, session->id) == 0;
+        if (n >= STREAMS_SESSION_MAX)
                 return error_set(error, ERROR_QUOTA_EXCEEDED, "Session '%s' has %u streams open, and may have %u",
-                                 session->name, n_session, STREAMS_SESSION_MAX);
-        if (uid != 0 && n_user >= STREAMS_USER_MAX)
-                return error_set(error, ERROR_QUOTA_EXCEEDED, "User %u has %u streams open, and may have %u",
-                                 (unsigned) uid, n_user, STREAMS_USER_MAX);
-        if (n >= STREAMS_MAX)
-                return error_set(error, ERROR_QUOTA_EXCEEDED, "There are %u streams open, as many as there may be",
-                                 n);
-        return 0;
+                                 session->name, n, STREAMS_SESSION_MAX);
+        return manager_check_budget(session->manager, BUDGET_STREAMS, uid, 1, error);
 }
 
 static int check_open(const Session *session, uid_t uid, Error *error) {

@@ -14,16 +14,17 @@
 
 #include <sys/types.h>
 
+#include "core/quota.h"
 #include "model/model.h"
 
-#define STREAMS_SESSION_MAX 8U /* of a session */
-#define STREAMS_USER_MAX 16U   /* of a user, but root */
-#define STREAMS_MAX 32U        /* in all: their pipes are charged to the daemon's user, as those of the pumps are */
+#define STREAMS_SESSION_MAX 8U     /* of a session; of a user and in all, see budgets.h: the pipes are the daemon's */
 #define STREAM_PIPE_SIZE (1 << 20) /* bytes; as far as the kernel allows */
 
 /* `uid`: whose it is to be. *ret_fd: the end to read from, the caller's. ERROR_WRONG_STATE unless active,
  * ERROR_QUOTA_EXCEEDED, ERROR_NOT_SUPPORTED with mode "ring". */
 int session_open_stream(Session *session, uid_t uid, Error *error, int *ret_fd);
 
+/* Used by the model only. */
+QuotaUse live_streams_count(const Manager *manager, uid_t uid);
 /* Used by the model only: the end of the manager. Readers see the end, also when something is left to read. */
 void manager_free_streams(Manager *manager);

@@ -8,6 +8,7 @@
 #include "core/parse.h"
 #include "core/text.h"
 #include "ktraced/clock.h"
+#include "model/budgets.h"
 #include "model/capture-list.h"
 #include "model/live-stream.h"
 #include "model/manager.h"
@@ -51,7 +52,11 @@ int manager_new(const ManagerConfig *config, Error *error, Manager **ret) {
         manager->store_path = strdup(config->store_path);
         if (!manager->store_path)
                 return -ENOMEM;
-        r = lease_new(config->runtime_path, &manager->lease);
+        r = user_rates_new(&manager->requests);
+        if (r >= 0)
+                r = user_rates_new(&manager->signals);
+        if (r >= 0)
+                r = lease_new(config->runtime_path, &manager->lease);
         if (r >= 0)
                 r = strv_copy(config->settings_files, &manager->settings_files);
         if (r >= 0)
@@ -93,6 +98,8 @@ void manager_free(Manager *manager) {
                 capture_free(capture);
         while ((source = LIST_FIRST(&manager->sources)))
                 source_free(source);
+        user_rates_free(manager->requests);
+        user_rates_free(manager->signals);
         lease_free(manager->lease);
         store_free(manager->store);
         profiles_free(manager->profiles);
@@ -133,25 +140,6 @@ static Session *find_by_name(Manager *manager, const char *name, const uid_t *ow
         return found;
 }
 
-static int check_quota(Manager *manager, uid_t owner, Error *error) {
-        const Settings *settings = &manager->settings;
-        uint64_t n = 0, n_own = 0;
-        Session *session;
-
-        LIST_FOREACH(session, &manager->sessions, sessions) {
-                n++;
-                n_own += session->owner == owner;
-        }
-        if (n >= settings->sessions_max)
-                return error_set(error, ERROR_QUOTA_EXCEEDED,
-                                 "There are %" PRIu64 " sessions, as many as sessions_max allows", n);
-        if (owner != 0 && n_own >= settings->sessions_per_user_max)
-                return error_set(error, ERROR_QUOTA_EXCEEDED,
-                                 "User %u has %" PRIu64 " sessions, as many as sessions_per_user_max allows",
-                                 (unsigned) owner, n_own);
-        return 0;
-}
-
 static int check_name(Manager *manager, const char *name, uid_t owner, Error *error) {
         bool ambiguous;
 
@@ -190,7 +178,7 @@ int manager_create_session(Manager *manager, const char *name, const char *clien
                 name = id;
         r = check_name(manager, name, owner, error);
         if (r >= 0)
-                r = check_quota(manager, owner, error);
+                r = manager_check_budget(manager, BUDGET_SESSIONS, owner, 1, error);
         if (r < 0)
                 return r;
 

@@ -21,6 +21,7 @@
 #include <systemd/sd-event.h>
 
 #include "capture/store.h"
+#include "core/user-rates.h"
 #include "core/settings.h"
 #include "kernel/lease.h"
 #include "model/capture.h"
@@ -71,6 +72,8 @@ struct Manager {
         Profiles *profiles;
         Store *store; /* opened when first needed: an embedded daemon that writes to a file needs none */
         Lease *lease; /* used by the kernel worker */
+        UserRates *requests, *signals;
+        uint64_t bytes_looked_at; /* of all captures when the file system was looked at last */
         Worker *kernel_worker, *store_worker, *digest_worker;
         Worker *watch_worker; /* NULL before the first watch */
         struct SessionList sessions;
@@ -160,5 +163,5 @@ void manager_query(Manager *manager, ManagerQuery query, const char *argument, M
 /* QUERY_FUNCTIONS, with at most `max` of them (0: all). */
 void manager_list_functions(Manager *manager, const char *pattern, size_t max, ModelDone done, void *userdata);
 
-/* JSON text: version, settings, numbers; nothing that only some may know. */
-int manager_describe(const Manager *manager, char **ret);
+/* JSON text: version, settings, numbers, budgets with what `uid` uses; nothing that only some may know. */
+int manager_describe(const Manager *manager, uid_t uid, char **ret);

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/marker-text.h"
 #include "core/text.h"
+#include "model/budgets.h"
 #include "model/manager.h"
 #include "model/source.h"
 
@@ -206,19 +208,26 @@ static void open_done(Job *base) {
         open_job_free(&job->job.item);
 }
 
-static int check_open(const Session *session, Error *error) {
+uint64_t session_count_markers(const Session *session) {
         const Marker *marker;
-        unsigned n = 0;
+        uint64_t n = 0;
+
+        LIST_FOREACH(marker, &session->markers, markers)
+                n++;
+        return n;
+}
+
+static int check_open(const Session *session, Error *error) {
+        const uint64_t n = session_count_markers(session);
 
         if (session->state != SESSION_ACTIVE)
                 return error_set(error, ERROR_WRONG_STATE, "Cannot mark session '%s': it is %s", session->name,
                                  session_state_to_string(session->state));
-        LIST_FOREACH(marker, &session->markers, markers)
-                n++;
         if (n >= MARKERS_MAX)
-                return error_set(error, ERROR_QUOTA_EXCEEDED, "Session '%s' has %u markers open, and may have %u",
-                                 session->name, n, MARKERS_MAX);
-        return 0;
+                return error_set(error, ERROR_QUOTA_EXCEEDED,
+                                 "Session '%s' has %" PRIu64 " markers open, and may have %u", session->name, n,
+                                 MARKERS_MAX);
+        return manager_check_budget(session->manager, BUDGET_MARKERS, session->owner, 1, error);
 }
 
 void session_open_marker(Session *session, pid_t pid, const char *comm, ModelDone done, void *userdata) {

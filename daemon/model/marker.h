@@ -9,6 +9,7 @@
  * writer, whose end does not block, gets EAGAIN: what is traced never waits for the tracer.
  */
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "model/model.h"
@@ -21,4 +22,5 @@
 void session_open_marker(Session *session, pid_t pid, const char *comm, ModelDone done, void *userdata);
 
 /* Used by the model only. */
+uint64_t session_count_markers(const Session *session);
 void session_close_markers(Session *session);

@@ -10,6 +10,7 @@
 #include "model/capture-finish.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
+#include "model/session-run.h"
 
 typedef struct Removal Removal;
 
@@ -147,6 +148,36 @@ void manager_vacuum(Manager *manager, const RetentionLimits *limits, ModelDone d
 
 /* The limits of the settings */
 
+/* What is in nobody's way to be deleted has that many bytes. */
+static bool could_free(const Manager *manager, uint64_t wanted) {
+        const Capture *capture;
+        uint64_t bytes = 0;
+
+        LIST_FOREACH(capture, &manager->captures, captures) {
+                const CaptureMetadata *metadata = capture->metadata;
+
+                if (!metadata->external && !metadata->pinned && metadata->state != CAPTURE_ACTIVE)
+                        bytes += metadata->bytes;
+        }
+        return bytes >= wanted;
+}
+
+/* Whatever else writes to the file system must not run out of room because somebody traces. */
+static void end_largest(Manager *manager) {
+        Session *session, *largest = NULL;
+
+        LIST_FOREACH(session, &manager->sessions, sessions)
+                if (session->state == SESSION_ACTIVE && session->spec->output < 0 && !spec_is_ring(session->spec) &&
+                    (!largest || session->bytes > largest->bytes))
+                        largest = session;
+        if (!largest)
+                return;
+        manager_notice(manager, LOG_WARNING, largest, largest->capture,
+                       "Session %s (%s) ends: the store's file system has less free than captures_keep_free",
+                       largest->id, largest->name);
+        session_end(largest, "budget");
+}
+
 typedef struct SpaceJob {
         Job job;
         Manager *manager;
@@ -190,6 +221,8 @@ static void space_done(Job *base) {
         if (keep_free > job->available)
                 limits.to_free = keep_free - job->available;
         space_job_free(&job->job.item);
+        if (limits.to_free > 0 && !could_free(manager, limits.to_free))
+                end_largest(manager);
         manager_vacuum(manager, &limits, model_done_ignore, NULL);
 }
 

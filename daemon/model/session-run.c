@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ktraced/clock.h"
+#include "model/budgets.h"
 #include "model/capture-directory.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
@@ -361,10 +362,12 @@ void session_handle_report(Session *session, PumpReport *report) {
                 break;
         case PUMP_PROGRESS:
                 take_counters(session, report);
+                manager_check_growth(session);
                 break;
         case PUMP_SEGMENT_CLOSED:
                 if (session->capture)
                         capture_segment_closed(session->capture, &report->segment, session->spec->segments);
+                manager_check_growth(session);
                 break;
         case PUMP_ROTATED:
                 session_answer_oldest(session, WAIT_ROTATE, report->r, &report->error);

@@ -6,6 +6,7 @@
 
 #include "core/spec-json.h"
 #include "kernel/process.h"
+#include "model/budgets.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/marker.h"
@@ -187,6 +188,14 @@ void session_start(Session *session, ModelDone done, void *userdata) {
         if (session->removing || session->manager->shutting_down ||
             !session_state_may_become(session->state, SESSION_STARTING)) {
                 refuse_state(session, "start", done, userdata);
+                return;
+        }
+
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r = manager_check_run(session->manager, session, &error);
+
+        if (r < 0) {
+                done(r, &error, NULL, userdata);
                 return;
         }
         if (session_wait(session, WAIT_START, done, userdata) >= 0)

@@ -5,10 +5,12 @@
 
 #include "core/parse.h"
 #include "core/strv.h"
+#include "core/tracer-kind.h"
 #include "core/trigger.h"
 #include "kernel/histogram-set.h"
 #include "kernel/synthetic.h"
 #include "kernel/trigger-set.h"
+#include "model/budgets.h"
 #include "model/manager.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
@@ -378,58 +380,42 @@ static void setup_done(Job *base) {
         manager_check_shutdown(manager);
 }
 
-static uint64_t memory_of_all(const Manager *manager) {
-        uint64_t used = 0;
-        const Source *source;
-
-        LIST_FOREACH(source, &manager->sources, sources)
-                used += source->buffer_memory;
-        return used;
-}
-
-static uint64_t memory_for(uint64_t buffer_size) {
-        return buffer_size * (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
-}
-
-/* `used`: by the others. */
-static int check_memory(const Manager *manager, uint64_t used, uint64_t wanted, Error *error) {
-        char used_text[16], wanted_text[16], limit_text[16];
-
-        if (wanted <= manager->settings.buffer_memory_max && used <= manager->settings.buffer_memory_max - wanted)
-                return 0;
-        return error_set(
-                error, ERROR_QUOTA_EXCEEDED,
-                "The session's buffers need %s on all CPUs; %s of the %s that buffer_memory_max allows are in use",
-                format_size(wanted, wanted_text, sizeof(wanted_text)),
-                format_size(used, used_text, sizeof(used_text)),
-                format_size(manager->settings.buffer_memory_max, limit_text, sizeof(limit_text)));
+static uint64_t memory_for(const Source *source, uint64_t buffer_size) {
+        return buffer_size * (uint64_t) sysconf(_SC_NPROCESSORS_CONF) * source->n_buffers;
 }
 
 int source_reserve(Source *source, uint64_t buffer_size, Error *error) {
-        uint64_t memory = memory_for(buffer_size);
-        int r = check_memory(source->manager, memory_of_all(source->manager) - source->buffer_memory, memory, error);
+        const uint64_t memory = memory_for(source, buffer_size);
+        int r = 0;
 
+        if (memory > source->buffer_memory)
+                r = manager_check_budget(source->manager, BUDGET_BUFFER_MEMORY, source->owner,
+                                         memory - source->buffer_memory, error);
         if (r >= 0)
                 source->buffer_memory = memory;
         return r;
 }
 
 void source_settle(Source *source, uint64_t buffer_size) {
-        source->buffer_memory = memory_for(buffer_size);
+        source->buffer_memory = memory_for(source, buffer_size);
 }
 
 int source_new(Manager *manager, Session *session, char *key, Error *error, Source **ret) {
-        uint64_t memory = memory_for(session->spec->buffer_size);
+        /* Latency tracers have the kernel keep a second buffer, for the worst case so far. */
+        const unsigned n_buffers = tracer_kind(session->spec->tracer) == TRACER_LATENCY ? 2 : 1;
+        uint64_t memory = memory_for(&(Source){ .n_buffers = n_buffers }, session->spec->buffer_size);
         SetupJob *job;
 
-        int r = check_memory(manager, memory_of_all(manager), memory, error);
+        int r = manager_check_budget(manager, BUDGET_BUFFER_MEMORY, session->owner, memory, error);
         if (r < 0)
                 return r;
 
         Source *source = calloc(1, sizeof(*source));
         if (!source)
                 return -ENOMEM;
-        *source = (Source){ .manager = manager, .buffer_memory = memory };
+        *source = (Source){
+                .manager = manager, .owner = session->owner, .n_buffers = n_buffers, .buffer_memory = memory
+        };
         LIST_INSERT_HEAD(&manager->sources, source, sources);
 
         job = calloc(1, sizeof(*job));

@@ -40,6 +40,8 @@ struct Source {
         sd_event_source *group_timer;
         Pump *pump;
         sd_event_source *pump_source;
+        uid_t owner;            /* of the first sharer, to whom the buffers count */
+        unsigned n_buffers;     /* that the kernel keeps of each size */
         uint64_t buffer_memory; /* reserved: bytes for each CPU times CPUs */
         struct SessionList sharers;
         Session *last; /* has left, but ends only when the source is gone */

@@ -92,7 +92,7 @@ def test_limit_of_a_user(daemon, polkit, nobody):
     sessions = [nobody.start(f"s{n}", QUIET) for n in range(3)]
     fds = [open_stream(nobody, sessions[n // 8]) for n in range(16)]
     error = refusal(nobody, sessions[2], {})
-    assert error.name == "org.ktraced1.Error.QuotaExceeded" and "User 65534" in error.message
+    assert error.name == "org.ktraced1.Error.QuotaExceeded" and "user 65534 uses 16 of the 16" in error.message
     # They count until they have been read, also when the session is over.
     nobody.session(sessions[0], "Stop")
     nobody.session(sessions[0], "Remove")

@@ -26,7 +26,7 @@ static void test_defaults(void **state) {
 
         assert_int_equal(settings->sessions_max, 64);
         assert_int_equal(settings->sessions_per_user_max, 16);
-        assert_int_equal(settings->buffer_memory_max, 1ULL << 30);
+        assert_int_equal(settings->buffer_memory_max, 0);
         assert_int_equal(settings->buffer_size, 4 << 20);
         assert_int_equal(settings->segment_size, 64 << 20);
         assert_int_equal(settings->authorization_timeout, 120 * SEC);
@@ -56,6 +56,26 @@ static void test_all_keys(void **state) {
         assert_int_equal(settings->authorizations_per_user_max, 8);
         assert_false(settings->captures_compress);
         assert_string_equal(settings->clock, "boot");
+}
+
+/* What is described can be read back, but for what is left open. */
+static void test_describe(void **state) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        Settings *settings = *state;
+        struct json_object *object, *value;
+
+        assert_succeeds(settings_parse(settings, "{\"safe_events\": [\"a:b\"], \"markers_max\": 9}", "f", &error),
+                        &error);
+        assert_int_equal(settings_describe(settings, &object), 0);
+        assert_true(json_object_object_get_ex(object, "markers_max", &value));
+        assert_int_equal(json_object_get_int64(value), 9);
+        assert_true(json_object_object_get_ex(object, "safe_events", &value));
+        assert_string_equal(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN), "[\"a:b\"]");
+        json_object_object_del(object, "buffer_memory_max");
+        json_object_object_del(object, "buffer_memory_per_user_max");
+        json_object_object_del(object, "memory_keep_available");
+        assert_succeeds(settings_parse(settings, json_object_to_json_string(object), "f", &error), &error);
+        (void) json_object_put(object);
 }
 
 static void test_only_given_keys_change(void **state) {
@@ -115,6 +135,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 settings_test(test_defaults),
                 settings_test(test_all_keys),
+                settings_test(test_describe),
                 settings_test(test_only_given_keys_change),
                 settings_test(test_bad),
                 settings_test(test_all_or_nothing),
