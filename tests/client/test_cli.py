@@ -198,7 +198,8 @@ def test_status(run, run_json, root):
     assert re.search(r"Sessions: 1 \(1 active\)", text)
     assert re.search(r"Kernel has: .*instances", text)
     assert re.search(r"^[0-9a-f]{16}  web +root +active +stream( +-)+$", text, re.M)
-    assert run().stdout == text
+    # What is used changes from one moment to the next.
+    assert re.sub(r"\d+", "N", run().stdout) == re.sub(r"\d+", "N", text)
 
     status = run_json("status")
     assert status["manager"]["sessions_active"] == 1
