@@ -178,7 +178,7 @@ def test_segments(polkit, root, nobody):
     nobody.start("two", QUIET)
 
 
-@pytest.mark.settings(captures_max_use="1G", captures_max_use_per_user="1M")
+@pytest.mark.settings(captures_max_use="1G", captures_max_use_per_user="1M", captures_compress=False)
 def test_disk(polkit, root, nobody, writer):
     """What a session writes while it runs, and what is pinned, cannot make room: that is the end."""
     pinned = nobody.start("pinned", QUIET)

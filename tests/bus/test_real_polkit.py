@@ -215,10 +215,14 @@ def test_example_class_of_events(real_polkit, nobody, other):
     assert outcome(other, EVENTS) == INTERACTIVE
     assert outcome(nobody, {"events": ["sched", "raw_syscalls:sys_enter"]}) == INTERACTIVE
     assert outcome(nobody, {"events": ["sched", "!sched:sched_switch"]}) is None
-    for key in ["triggers", "histograms"]:
-        value = {"triggers": "sched:sched_switch traceoff", "histograms": "sched:sched_switch keys=prev_pid"}[key]
+    elsewhere = {
+        "triggers": "sched:sched_switch traceoff",
+        "histograms": "sched:sched_switch keys=prev_pid",
+        "watches": "w event=raw_syscalls:sys_enter action=stop",
+    }
+    for key, value in elsewhere.items():
         refusals = (INTERACTIVE, "org.ktraced1.Error.NotSupportedByKernel")
-        assert outcome(nobody, {**EVENTS, key: [value]}) in refusals
+        assert outcome(nobody, {**EVENTS, key: [value]}) in refusals, key
 
 
 @pytest.mark.polkit_rule(example("A group may record one class").replace("sched:", ""), groups={"scheduling": "nobody"})
