@@ -18,9 +18,9 @@ int manager_check_budget(const Manager *manager, Budget budget, uid_t uid, uint6
  * where it writes to the store, room there that nobody could be asked to give. */
 int manager_check_run(const Manager *manager, const Session *session, Error *error);
 
-/* A session has recorded more. Looks for room in the store, and ends the session, with a notice, when its owner has all
- * that the budgets of disk or segments allow and nothing that could be deleted for it; of all that there may be, whoever
- * has most ends. */
+/* A session has recorded more. Looks for room in the store, and ends the session, with a notice, when its owner has
+ * all that the budgets of disk or segments allow and nothing that could be deleted for it; of all that there may be,
+ * whoever has most ends. */
 void manager_check_growth(Session *session);
 
 /* One request of a user, or ERROR_QUOTA_EXCEEDED; root has as many as it likes. `changes`: it makes the daemon signal

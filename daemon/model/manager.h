@@ -21,8 +21,8 @@
 #include <systemd/sd-event.h>
 
 #include "capture/store.h"
-#include "core/user-rates.h"
 #include "core/settings.h"
+#include "core/user-rates.h"
 #include "kernel/lease.h"
 #include "model/capture.h"
 #include "model/model.h"

@@ -133,12 +133,9 @@ static void test_all_or_nothing(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                settings_test(test_defaults),
-                settings_test(test_all_keys),
-                settings_test(test_describe),
-                settings_test(test_only_given_keys_change),
-                settings_test(test_bad),
-                settings_test(test_all_or_nothing),
+                settings_test(test_defaults), settings_test(test_all_keys),
+                settings_test(test_describe), settings_test(test_only_given_keys_change),
+                settings_test(test_bad),      settings_test(test_all_or_nothing),
         };
 
         return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
