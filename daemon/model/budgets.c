@@ -26,8 +26,8 @@ static void count(QuotaUse *use, bool is_own, uint64_t n) {
                 use->of_user += n;
 }
 
-static uint64_t probes_of(const Session *session) {
-        return strv_length(session->spec->probes) + strv_length(session->spec->sql);
+static uint64_t probes_of(const Spec *spec) {
+        return strv_length(spec->probes) + strv_length(spec->sql) + strv_length(spec->synthetic_events);
 }
 
 /* What sessions have; those that do not run only count themselves. */
@@ -41,7 +41,7 @@ static uint64_t part_of_session(const Session *session, Budget budget) {
         case BUDGET_HISTOGRAMS:
                 return strv_length(session->spec->histograms);
         case BUDGET_PROBES:
-                return probes_of(session);
+                return probes_of(session->spec);
         case BUDGET_MARKERS:
                 return session_count_markers(session);
         default:
@@ -153,14 +153,21 @@ int manager_check_budget(const Manager *manager, Budget budget, uid_t uid, uint6
         return r;
 }
 
-int manager_check_run(const Manager *manager, const Session *session, Error *error) {
-        int r;
+int manager_check_run(const Manager *manager, const Session *session, const Spec *spec, Error *error) {
+        const struct {
+                Budget budget;
+                uint64_t wanted;
+        } parts[] = { { BUDGET_HISTOGRAMS, strv_length(spec->histograms) }, { BUDGET_PROBES, probes_of(spec) } };
+        int r = 0;
 
-        r = manager_check_budget(manager, BUDGET_HISTOGRAMS, session->owner, strv_length(session->spec->histograms),
-                                 error);
-        if (r >= 0)
-                r = manager_check_budget(manager, BUDGET_PROBES, session->owner, probes_of(session), error);
-        if (r >= 0 && session->spec->output < 0)
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(parts); i++) {
+                const uint64_t held = part_of_session(session, parts[i].budget);
+
+                if (parts[i].wanted > held)
+                        r = manager_check_budget(manager, parts[i].budget, session->owner, parts[i].wanted - held,
+                                                 error);
+        }
+        if (r >= 0 && spec->output < 0)
                 r = check_store(manager, session->owner, true, error);
         return r;
 }

@@ -9,14 +9,15 @@
 #include <json-c/json.h>
 
 #include "core/quota.h"
+#include "core/spec.h"
 #include "model/model.h"
 
 /* `wanted` more of it for a user: ERROR_QUOTA_EXCEEDED. Of buffer memory also what the machine has available. */
 int manager_check_budget(const Manager *manager, Budget budget, uid_t uid, uint64_t wanted, Error *error);
 
-/* All that the session takes while it runs but for its buffers, which source_new() asks for: histograms, probes, and
- * where it writes to the store, room there that nobody could be asked to give. */
-int manager_check_run(const Manager *manager, const Session *session, Error *error);
+/* All that a run of the session by this spec takes, beside what it has, but for its buffers, which source_new() asks
+ * for: histograms, probes, and where it writes to the store, room there that nobody could be asked to give. */
+int manager_check_run(const Manager *manager, const Session *session, const Spec *spec, Error *error);
 
 /* A session has recorded more. Looks for room in the store, and ends the session, with a notice, when its owner has
  * all that the budgets of disk or segments allow and nothing that could be deleted for it; of all that there may be,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "model/budgets.h"
 #include "model/manager.h"
 #include "model/session-run.h"
 
@@ -93,6 +94,11 @@ void session_reload(Session *session, ResolvedSpec *taken, ModelDone done, void 
         if (session->state != SESSION_ACTIVE) {
                 swap(session, spec);
                 done(0, NULL, NULL, userdata);
+                return;
+        }
+        r = manager_check_run(session->manager, session, spec->spec, &error);
+        if (r < 0) {
+                done(r, &error, NULL, userdata);
                 return;
         }
         if (session_wait(session, WAIT_RELOAD, done, userdata) < 0)

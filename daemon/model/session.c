@@ -192,7 +192,7 @@ void session_start(Session *session, ModelDone done, void *userdata) {
         }
 
         CLEANUP(error_clear) Error error = ERROR_INIT;
-        int r = manager_check_run(session->manager, session, &error);
+        int r = manager_check_run(session->manager, session, session->spec, &error);
 
         if (r < 0) {
                 done(r, &error, NULL, userdata);
