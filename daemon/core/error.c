@@ -87,6 +87,9 @@ int error_set_at(Error *error, const char *text, const char *at, const char *for
         va_list ap;
         int n;
 
+        /* Not within a character of UTF-8. */
+        while (cut > 0 && cut < before && ((unsigned char) text[cut] & 0xc0U) == 0x80U)
+                cut++;
         va_start(ap, format);
         n = vasprintf(&why, format, ap);
         va_end(ap);

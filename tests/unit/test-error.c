@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "core/text.h"
+
 static void test_set(void **state) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
 
@@ -46,6 +48,11 @@ static void test_set_errno_without_a_code_of_its_own(void **state) {
 
 static void test_set_at(void **state) {
         static const char text[] = "0123456789012345678901234567890123456789012345678901234567890123456789 wrong";
+        static const char umlauts[] =
+                "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+                "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+                "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+                "\xc3\xbc\xc3\xbc!";
         CLEANUP(error_clear) Error error = ERROR_INIT;
 
         assert_int_equal(error_set_at(&error, text, text + 3, "no %s", "three"), -EINVAL);
@@ -59,6 +66,12 @@ static void test_set_at(void **state) {
                                            " wrong\n                                                      "
                                            "           ^");
         assert_int_equal(error_set_at(NULL, text, text, "x"), -EINVAL);
+
+        /* It is not cut within a character. */
+        error_clear(&error);
+        assert_int_equal(error_set_at(&error, umlauts, umlauts + strlen(umlauts), "x"), -EINVAL);
+        for (char *line = strtok(error.message, "\n"); line; line = strtok(NULL, "\n"))
+                assert_true(text_is_printable(line));
 }
 
 static void test_move(void **state) {
