@@ -106,17 +106,32 @@ int bus_manager_list_sessions(BusClient *client, Error *error, SessionRows *ret)
         return r < 0 ? bus_client_message_error(r, error) : 0;
 }
 
-int bus_manager_list_captures(BusClient *client, const char *session_id, Error *error, CaptureRows *ret) {
+static int append_query(sd_bus_message *call, const CaptureQuery *query) {
+        int r = sd_bus_message_open_container(call, 'a', "{sv}");
+
+        if (r >= 0 && query->session_id)
+                r = sd_bus_message_append(call, "{sv}", "session", "s", query->session_id);
+        if (r >= 0 && query->has_owner)
+                r = sd_bus_message_append(call, "{sv}", "owner", "u", (uint32_t) query->owner);
+        if (r >= 0 && query->state)
+                r = sd_bus_message_append(call, "{sv}", "state", "s", query->state);
+        if (r >= 0 && query->reason)
+                r = sd_bus_message_append(call, "{sv}", "reason", "s", query->reason);
+        if (r >= 0 && query->since > 0)
+                r = sd_bus_message_append(call, "{sv}", "since", "t", query->since);
+        if (r >= 0 && query->until > 0)
+                r = sd_bus_message_append(call, "{sv}", "until", "t", query->until);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int bus_manager_list_captures(BusClient *client, const CaptureQuery *query, Error *error, CaptureRows *ret) {
         CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         int r;
 
         r = bus_client_new_call(client, KTRACED_OBJECT_PATH, KTRACED_MANAGER_INTERFACE, "ListCaptures", error, &call);
         if (r < 0)
                 return r;
-        if (session_id)
-                r = sd_bus_message_append(call, "a{sv}", 1, "session", "s", session_id);
-        else
-                r = sd_bus_message_append(call, "a{sv}", 0);
+        r = append_query(call, query);
         if (r < 0)
                 return bus_client_message_error(r, error);
         r = bus_client_call(client, call, 0, error, &reply);

@@ -11,6 +11,16 @@
 #include "client/spec-args.h"
 #include "core/retention.h"
 
+/* Which captures are meant; what is NULL or 0 does not limit it. */
+typedef struct CaptureQuery {
+        const char *session_id;
+        bool has_owner;
+        uid_t owner;
+        const char *state;
+        const char *reason;    /* a pattern with * and ? */
+        uint64_t since, until; /* of the start: usec since the epoch */
+} CaptureQuery;
+
 int bus_manager_create_session(BusClient *client, const char *name, const SpecArgs *spec, Error *error,
                                char **ret_path);
 int bus_manager_start_session(BusClient *client, const char *name, const SpecArgs *spec, Error *error,
@@ -19,8 +29,7 @@ int bus_manager_start_session(BusClient *client, const char *name, const SpecArg
 int bus_manager_try_probes(BusClient *client, const SpecArgs *spec, Error *error, char **ret_json);
 int bus_manager_get_session(BusClient *client, const char *id_or_name, Error *error, char **ret_path);
 int bus_manager_list_sessions(BusClient *client, Error *error, SessionRows *ret);
-/* `session_id`: only that session's; NULL: all. */
-int bus_manager_list_captures(BusClient *client, const char *session_id, Error *error, CaptureRows *ret);
+int bus_manager_list_captures(BusClient *client, const CaptureQuery *query, Error *error, CaptureRows *ret);
 int bus_manager_get_capture(BusClient *client, const char *id, Error *error, char **ret_path);
 int bus_manager_list_events(BusClient *client, const char *pattern, Error *error, char ***ret);
 int bus_manager_describe_event(BusClient *client, const char *event, Error *error, char **ret_json);

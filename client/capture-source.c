@@ -60,7 +60,7 @@ static int path_from_list(BusClient *client, const char *name, Error *error, cha
         CaptureRow *newest = NULL;
         int r;
 
-        r = bus_manager_list_captures(client, NULL, error, &rows);
+        r = bus_manager_list_captures(client, &(CaptureQuery){ 0 }, error, &rows);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < rows.n_rows; i++) {

@@ -27,7 +27,7 @@ static const char help_text[] =
         "  record [WHAT...] [-o FILE] [-- PROGRAM [ARGUMENT...]]\n"
         "                                  Trace until PROGRAM ends, or until Ctrl-C\n"
         "  report FILE|CAPTURE|SESSION     Print recorded events; see 'ktracectl report --help'\n"
-        "  capture [list]                  List captures\n"
+        "  capture [list] [SESSION]        List captures; --since, --until, --owner, --reason, --state, --sort\n"
         "  capture show CAPTURE...         Show everything about captures\n"
         "  capture open CAPTURE [-- COMMAND [ARGUMENT...]]\n"
         "                                  Write a segment to standard output, or run COMMAND on it\n"

@@ -34,108 +34,6 @@ enum {
 #define COMMAND_FD 3
 #define COMMAND_PATH "/dev/fd/3"
 
-/* One that has gone since the list was made has no ratio any more. */
-static void add_ratio(Table *table, BusClient *client, const CaptureRow *row) {
-        CLEANUP(capture_status_clear) CaptureStatus status = { 0 };
-        CLEANUP(error_clear) Error error = ERROR_INIT;
-
-        if (bus_capture_get_status(client, row->path, &error, &status) < 0)
-                table_add_ratio(table, 1, 1);
-        else
-                table_add_ratio(table, status.bytes, status.raw_bytes);
-}
-
-static int capture_table_new(BusClient *client, const CaptureRows *rows, Table **ret) {
-        static const TableColumn columns[] = {
-                { .key = "id", .title = "ID" },
-                { .key = "session", .title = "SESSION" },
-                { .key = "name", .title = "NAME" },
-                { .key = "owner", .title = "OWNER" },
-                { .key = "state", .title = "STATE" },
-                { .key = "start", .title = "START" },
-                { .key = "bytes", .title = "SIZE", .to_the_right = true },
-                { .key = "ratio", .title = "RATIO", .to_the_right = true },
-                { .key = "events", .title = "EVENTS", .to_the_right = true },
-                { .key = "lost", .title = "LOST", .to_the_right = true },
-                { .key = "segments", .title = "SEGMENTS", .to_the_right = true },
-        };
-        Table *table;
-        int r;
-
-        r = table_new(columns, ELEMENTSOF(columns), &table);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < rows->n_rows; i++) {
-                const CaptureRow *row = &rows->rows[i];
-
-                table_begin_row(table);
-                table_add_string(table, row->id);
-                table_add_string(table, row->session_id);
-                table_add_string(table, row->session_name);
-                table_add_user(table, row->owner);
-                table_add_state(table, row->state);
-                table_add_time(table, row->start);
-                table_add_size(table, row->bytes);
-                add_ratio(table, client, row);
-                table_add_number(table, row->events);
-                table_add_number(table, row->lost);
-                table_add_number(table, row->segments);
-        }
-        *ret = table;
-        return 0;
-}
-
-/* The id of the session that the user names: it may have gone, then the word itself must be the id. */
-static int session_id_of(BusClient *client, const char *name, Error *error, char **ret) {
-        CLEANUP(error_clear) Error not_there = ERROR_INIT;
-        CLEANUP(session_status_clear) SessionStatus status = { 0 };
-        CLEANUP_FREE char *path = NULL;
-        int r;
-
-        r = bus_manager_get_session(client, name, &not_there, &path);
-        if (r >= 0)
-                r = bus_session_get_status(client, path, error, &status);
-        else if (not_there.code == ERROR_NO_SUCH_SESSION) {
-                status.id = strdup(name);
-                r = status.id ? 0 : error_set_errno(error, -ENOMEM, "Cannot copy the name");
-        } else
-                error_move(error, &not_there);
-        if (r >= 0)
-                *ret = STEAL_PTR(status.id);
-        return r;
-}
-
-static int capture_list(Globals *globals, int argc, char *argv[]) {
-        CLEANUP(error_clear) Error error = ERROR_INIT;
-        CLEANUP(bus_client_freep) BusClient *client = NULL;
-        CLEANUP(capture_rows_clear) CaptureRows rows = { 0 };
-        CLEANUP(table_freep) Table *table = NULL;
-        CLEANUP(pager_close) Pager pager = PAGER_NONE;
-        CLEANUP_FREE char *session_id = NULL;
-        ParseResult result;
-        char **words;
-        int r;
-
-        result = globals_parse_words(globals, argc, argv, 0, 1, "capture list [SESSION]", &words);
-        if (result != PARSE_GO_ON)
-                return parse_result_to_exit(result);
-        r = bus_client_new(globals, &error, &client);
-        if (r < 0)
-                return verb_failed(&error, "connect to ktraced");
-        if (words[0])
-                r = session_id_of(client, words[0], &error, &session_id);
-        if (r >= 0)
-                r = bus_manager_list_captures(client, session_id, &error, &rows);
-        if (r < 0)
-                return verb_failed(&error, "list captures");
-        r = capture_table_new(client, &rows, &table);
-        if (r >= 0) {
-                pager_open(&pager, globals);
-                r = table_print(table, globals, "capture");
-        }
-        return r < 0 ? verb_failed_errno(r, "print the captures") : EXIT_SUCCESS;
-}
-
 static int describe_one(BusClient *client, const char *name, Error *error, char **ret) {
         CLEANUP_FREE char *path = NULL;
         int r;
@@ -406,9 +304,9 @@ static int capture_export(Globals *globals, int argc, char *argv[]) {
 
 int verb_capture(Globals *globals, int argc, char *argv[]) {
         static const Verb verbs[] = {
-                { "list", capture_list },     { "show", capture_show },     { "open", capture_open },
-                { "export", capture_export }, { "pin", capture_pin },       { "unpin", capture_unpin },
-                { "vacuum", verb_vacuum },    { "delete", capture_delete },
+                { "list", verb_capture_list }, { "show", capture_show },     { "open", capture_open },
+                { "export", capture_export },  { "pin", capture_pin },       { "unpin", capture_unpin },
+                { "vacuum", verb_vacuum },     { "delete", capture_delete },
         };
 
         return verb_dispatch(verbs, ELEMENTSOF(verbs), "capture verb", globals, argc, argv);

@@ -36,6 +36,7 @@ int verb_session(Globals *globals, int argc, char *argv[]);
 int verb_hist(Globals *globals, int argc, char *argv[]);
 int verb_mark(Globals *globals, int argc, char *argv[]);
 int verb_monitor(Globals *globals, int argc, char *argv[]);
+int verb_capture_list(Globals *globals, int argc, char *argv[]);
 int verb_vacuum(Globals *globals, int argc, char *argv[]);
 int verb_run(Globals *globals, int argc, char *argv[]);
 int verb_snapshot(Globals *globals, int argc, char *argv[]);

@@ -182,6 +182,9 @@ _ktracectl() {
                 session/start | session/create) __ktracectl_reply "$cur" one <<<"$globals $spec" ;;
                 report/*) __ktracectl_reply "$cur" one <<<"$globals $report" ;;
                 show/*) __ktracectl_reply "$cur" one <<<"$globals $show" ;;
+                capture/list)
+                        __ktracectl_reply "$cur" one <<<"$globals --since --until --owner --reason --state --sort --reverse"
+                        ;;
                 capture/open | capture/export) __ktracectl_reply "$cur" one <<<"$globals --segment" ;;
                 *) __ktracectl_reply "$cur" one <<<"$globals" ;;
                 esac

@@ -38,7 +38,9 @@ typedef struct BusMethod {
 
 /* What ListCaptures selects. */
 typedef struct CaptureFilter {
-        const char *session; /* id, NULL: all */
+        const char *session;   /* id, NULL: all */
+        const char *reason;    /* a pattern for fnmatch(3), likewise */
+        uint64_t since, until; /* of the start, both included, usec since the epoch */
         bool has_owner, has_state;
         uid_t owner;
         CaptureState state;

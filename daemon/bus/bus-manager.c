@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bus/bus-call.h"
+#include "bus/bus-capture-filter.h"
 #include "bus/bus-create.h"
 #include "bus/bus-path.h"
 #include "bus/bus-spec.h"
@@ -115,58 +116,6 @@ static void execute_list_sessions(BusCall *call) {
         bus_call_reply_message(call, r, reply);
 }
 
-static int parse_capture_filter_entry(sd_bus_message *message, const char *key, const char *type, void *userdata,
-                                      Error *error) {
-        CaptureFilter *filter = userdata;
-        const char *text;
-        uint32_t owner;
-        int r;
-
-        if (strcmp(key, "session") == 0 && strcmp(type, "s") == 0)
-                return sd_bus_message_read(message, "s", &filter->session);
-
-        if (strcmp(key, "owner") == 0 && strcmp(type, "u") == 0) {
-                r = sd_bus_message_read(message, "u", &owner);
-                if (r < 0)
-                        return r;
-
-                filter->has_owner = true;
-                filter->owner = owner;
-                return 0;
-        }
-
-        if (strcmp(key, "state") == 0 && strcmp(type, "s") == 0) {
-                r = sd_bus_message_read(message, "s", &text);
-                if (r < 0)
-                        return r;
-                if (capture_state_from_string(text, &filter->state) < 0)
-                        return error_set(error, ERROR_INVALID_ARGUMENT, "state: no such state of a capture");
-
-                filter->has_state = true;
-                return 0;
-        }
-
-        for (const char *const *known = (const char *const[]){ "session", "owner", "state", NULL }; *known; known++)
-                if (strcmp(key, *known) == 0)
-                        return error_set(error, ERROR_INVALID_ARGUMENT, "%s: of type %s, wanted is %s", key, type,
-                                         strcmp(key, "owner") == 0 ? "u" : "s");
-
-        return error_set(error, ERROR_INVALID_ARGUMENT, "Unknown key \"%s\" of the filter", TEXT_ESCAPE(key));
-}
-
-static int parse_capture_filter(BusCall *call, Error *error) {
-        return bus_entries_read(call->message, parse_capture_filter_entry, &call->filter, error);
-}
-
-static bool filter_selects(const CaptureFilter *filter, const CaptureMetadata *metadata) {
-        if (filter->session && strcmp(filter->session, metadata->session_id) != 0)
-                return false;
-        if (filter->has_owner && filter->owner != metadata->owner)
-                return false;
-
-        return !filter->has_state || filter->state == metadata->state;
-}
-
 static int append_capture_row(const BusCall *call, sd_bus_message *reply, const CaptureMetadata *metadata) {
         CLEANUP_FREE char *path = NULL;
         int r;
@@ -191,7 +140,7 @@ static int append_captures(const BusCall *call, sd_bus_message *reply) {
                 return r;
 
         LIST_FOREACH(capture, &call->bus->manager->captures, captures) {
-                if (!filter_selects(&call->filter, capture->metadata))
+                if (!bus_capture_filter_selects(call, capture->metadata))
                         continue;
 
                 r = append_capture_row(call, reply, capture->metadata);
@@ -459,7 +408,7 @@ static const BusMethod methods[] = {
         { "TryProbes", bus_create_parse_try, bus_create_prepare, execute_try_probes },
         { "GetSession", parse_text, NULL, execute_get_session },
         { "ListSessions", NULL, NULL, execute_list_sessions },
-        { "ListCaptures", parse_capture_filter, NULL, execute_list_captures },
+        { "ListCaptures", bus_capture_filter_parse, NULL, execute_list_captures },
         { "GetCapture", parse_text, NULL, execute_get_capture },
         { "ListEvents", parse_text, NULL, execute_list_events },
         { "DescribeEvent", parse_text, NULL, execute_describe_event },

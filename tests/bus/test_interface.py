@@ -142,12 +142,22 @@ def test_captures_can_be_filtered(polkit, root, nobody):
         ("state", GLib.Variant("s", "complete"), 2),
         ("state", GLib.Variant("s", "active"), 0),
         ("session", GLib.Variant("s", rows[0][1]), 1),
+        ("reason", GLib.Variant("s", "stopped"), 2),
+        ("reason", GLib.Variant("s", "st?pp*"), 2),
+        ("reason", GLib.Variant("s", "stop"), 0),
+        ("since", GLib.Variant("t", rows[0][5]), sum(row[5] >= rows[0][5] for row in rows)),
+        ("since", GLib.Variant("t", max(row[5] for row in rows) + 1), 0),
+        ("until", GLib.Variant("t", min(row[5] for row in rows)), 1),
+        ("until", GLib.Variant("t", min(row[5] for row in rows) - 1), 0),
     ]:
         assert len(root.manager("ListCaptures", "(a{sv})", {key: value})) == expected, key
     for key, value in [("colour", GLib.Variant("s", "red")), ("owner", GLib.Variant("s", "x")), ("state", GLib.Variant("s", "odd"))]:
         with pytest.raises(BusError) as caught:
             root.manager("ListCaptures", "(a{sv})", {key: value})
         assert caught.value.name == "org.freedesktop.DBus.Error.InvalidArgs" and key in caught.value.message
+    # It would tell why those of others were made.
+    mine = nobody.manager("ListCaptures", "(a{sv})", {"reason": GLib.Variant("s", "*")})
+    assert [row[3] for row in mine] == [NOBODY]
     assert root.manager("GetCapture", "(s)", rows[0][0]) == rows[0][10]
     assert root.get(ROOT, MANAGER, "NCaptures") == 2
 

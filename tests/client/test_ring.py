@@ -236,3 +236,60 @@ def test_session_goes_with_a_command_that_is_killed(run, running):
     command.process.kill()
     command.end()
     wait_until(lambda: sessions(run) == [], "the session is still there")
+
+
+@pytest.fixture
+def several(run, ring):
+    """Snapshots of two sessions; ids, oldest first."""
+    assert run("session", "start", "other", "-e", SWITCH, "--ring-size=1M").returncode == 0
+    taken = []
+    for name, reason in [("ring", "disk was slow"), ("other", "watch oom"), ("ring", "by hand")]:
+        done = run("session", "snapshot", name, f"--reason={reason}")
+        assert done.returncode == 0, done.stderr
+        taken.append(done.stdout.strip())
+    return taken
+
+
+def listed(run, *arguments):
+    done = run("--json=short", "capture", "list", *arguments)
+    assert done.returncode == 0, done.stderr
+    return [row["id"] for row in json.loads(done.stdout)]
+
+
+def test_captures_selected_and_sorted(run, several):
+    first, second, third = several
+    assert listed(run) == [third, second, first]
+    assert listed(run, "--reverse") == [first, second, third]
+    assert listed(run, "ring") == [third, first]
+    assert listed(run, "--reason=disk*") == [first]
+    assert listed(run, "--reason=watch *", "ring") == []
+    assert listed(run, "--owner=root") == [third, second, first]
+    assert listed(run, f"--owner={NOBODY}") == []
+    assert listed(run, "--state=complete", "--sort=session") == [second, third, first]
+    assert listed(run, "--since=1h") == [third, second, first]
+    assert listed(run, "--until=1h") == []
+    assert listed(run, "--since=2001-01-01", "--until=2001-01-02 13:00") == []
+    rows = captures(run)
+    by_size = [row["id"] for row in sorted(rows, key=lambda row: -row["bytes"])]
+    sizes = {row["id"]: row["bytes"] for row in rows}
+    assert [sizes[one] for one in listed(run, "--sort=size")] == [sizes[one] for one in by_size]
+
+
+@pytest.mark.parametrize(
+    "argument, text",
+    [
+        ("--since=soon", "--since 'soon': expected a time such as"),
+        ("--sort=colour", "--sort 'colour': expected start, size,"),
+        ("--owner=no-such-user", "--owner 'no-such-user': expected a user's name or number"),
+    ],
+)
+def test_wrong_selections(run, argument, text):
+    done = run("capture", "list", argument)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert text in done.stderr
+
+
+def test_a_state_that_there_is_not(run, ring):
+    done = run("capture", "list", "--state=odd")
+    assert done.returncode == 1
+    assert "no such state" in done.stderr
