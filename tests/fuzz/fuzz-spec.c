@@ -30,7 +30,8 @@ static void check_round_trip(const Spec *spec) {
         FUZZ_CHECK(spec_source_key(spec, &key) == 0);
         FUZZ_CHECK(spec_source_key(copy, &copy_key) == 0);
         FUZZ_CHECK(spec_source_key(again, &key_again) == 0);
-        FUZZ_CHECK(!key == spec_has_processes(spec));
+        FUZZ_CHECK(!key || !spec_has_processes(spec));
+        FUZZ_CHECK(!key == !copy_key && !key == !key_again);
         FUZZ_CHECK(!key || (strcmp(key, copy_key) == 0 && strcmp(key, key_again) == 0));
 }
 
