@@ -24,9 +24,12 @@ struct FinishJob {
         StoreCompression result;
 };
 
+/* One that was not done any more, since the daemon ends, is still on its capture's list. */
 static void finish_job_free(MailboxItem *item) {
         FinishJob *job = (FinishJob *) item;
 
+        if (job->capture)
+                LIST_REMOVE(job, jobs);
         error_clear(&job->error);
         free(job->id);
         free(job);
@@ -77,6 +80,7 @@ static void finish_done(Job *base) {
 
         if (capture) {
                 LIST_REMOVE(job, jobs);
+                job->capture = NULL;
                 take_result(capture, job);
                 if (LIST_EMPTY(&capture->jobs) && capture->metadata->state != CAPTURE_ACTIVE)
                         capture_write_metadata(capture);
@@ -103,11 +107,11 @@ void capture_finish_segment(Capture *capture, uint64_t number) {
                 .number = number,
                 .compress = manager->settings.captures_compress,
         };
+        LIST_INSERT_HEAD(&capture->jobs, job, jobs);
         if (!job->id) {
                 finish_job_free(&job->job.item);
                 return;
         }
-        LIST_INSERT_HEAD(&capture->jobs, job, jobs);
         worker_submit(manager->digest_worker, &job->job);
 }
 
