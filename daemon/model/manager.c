@@ -45,6 +45,7 @@ int manager_new(const ManagerConfig *config, Error *error, Manager **ret) {
         LIST_INIT(&manager->sources);
         LIST_INIT(&manager->streams);
         LIST_INIT(&manager->watches);
+        LIST_INIT(&manager->watch_starts);
 
         int r = settings_init(&manager->settings);
         if (r < 0)

@@ -81,7 +81,8 @@ struct Manager {
         struct SourceList sources;
         struct VacuumList vacuums;
         struct LiveStreamList streams;
-        struct WatchList watches; /* of all sessions, and those that are ending */
+        struct WatchStartList watch_starts; /* sessions that watches are about to start */
+        struct WatchList watches;           /* of all sessions, and those that are ending */
         uint64_t last_sink_id;
         bool retention_pending; /* the file system is being looked at */
         bool shutting_down;

@@ -16,6 +16,7 @@ typedef struct Source Source;
 typedef struct Vacuum Vacuum;
 typedef struct LiveStream LiveStream;
 typedef struct Watch Watch;
+typedef struct WatchStart WatchStart;
 
 LIST_HEAD(SessionList, Session);
 LIST_HEAD(CaptureList, Capture);
@@ -23,6 +24,7 @@ LIST_HEAD(SourceList, Source);
 LIST_HEAD(VacuumList, Vacuum);
 LIST_HEAD(LiveStreamList, LiveStream);
 LIST_HEAD(WatchList, Watch);
+LIST_HEAD(WatchStartList, WatchStart);
 
 /* An operation that cannot finish at once calls this exactly once, on the event loop, possibly before the
  * function that began it returns. `r` is 0 or -errno with `error` filled. `result` is borrowed for the

@@ -10,22 +10,31 @@
 
 /* Of another session, which is named after the session and the watch: made the first time, and started again. The
  * session that asked for it can be gone by the time. */
-typedef struct OtherStart {
+struct WatchStart {
+        LIST_ENTRY(WatchStart) starts; /* of the manager */
         Manager *manager;
         char *name;
         unsigned powers; /* what was authorized */
-} OtherStart;
+};
 
-static void other_start_free(OtherStart *start) {
+static void watch_start_free(WatchStart *start) {
+        LIST_REMOVE(start, starts);
         free(start->name);
         free(start);
 }
 
-static void report(OtherStart *start, int r, const Error *error) {
+void watch_starts_free(Manager *manager) {
+        WatchStart *start;
+
+        while ((start = LIST_FIRST(&manager->watch_starts)))
+                watch_start_free(start);
+}
+
+static void report(WatchStart *start, int r, const Error *error) {
         if (r < 0)
                 manager_notice(start->manager, LOG_ERR, NULL, NULL, "Cannot start session '%s': %s", start->name,
                                error_text(error));
-        other_start_free(start);
+        watch_start_free(start);
 }
 
 static void on_started(int r, const Error *error, void *result, void *userdata) {
@@ -34,7 +43,7 @@ static void on_started(int r, const Error *error, void *result, void *userdata) 
 
 static void on_resolved(int r, const Error *error, void *result, void *userdata) {
         CLEANUP(error_clear) Error failure = ERROR_INIT;
-        OtherStart *start = userdata;
+        WatchStart *start = userdata;
         ResolvedSpec *resolved;
         Session *session;
 
@@ -67,7 +76,16 @@ static Session *find_own(Manager *manager, const char *name, uid_t owner) {
         return NULL;
 }
 
-static int start_new(Watch *watch, OtherStart *start) {
+static bool is_being_started(Manager *manager, const char *name, const WatchStart *but) {
+        const WatchStart *start;
+
+        LIST_FOREACH(start, &manager->watch_starts, starts)
+                if (start != but && strcmp(start->name, name) == 0)
+                        return true;
+        return false;
+}
+
+static int start_new(Watch *watch, WatchStart *start) {
         CLEANUP(spec_freep) Spec *spec = NULL;
         int r = spec_new(&spec);
 
@@ -81,7 +99,7 @@ static int start_new(Watch *watch, OtherStart *start) {
 }
 
 static void start_other(Watch *watch) {
-        OtherStart *start = calloc(1, sizeof(*start));
+        WatchStart *start = calloc(1, sizeof(*start));
         Session *session;
         int r = 0;
 
@@ -91,11 +109,13 @@ static void start_other(Watch *watch) {
                 return;
         }
         start->manager = watch->manager;
+        LIST_INSERT_HEAD(&watch->manager->watch_starts, start, starts);
         start->powers = watch->session->powers;
         session = find_own(watch->manager, start->name, watch->session->owner);
         /* One that runs is what was wanted. */
-        if (session && !session_state_may_become(session->state, SESSION_STARTING)) {
-                other_start_free(start);
+        if (is_being_started(watch->manager, start->name, start) ||
+            (session && !session_state_may_become(session->state, SESSION_STARTING))) {
+                watch_start_free(start);
                 return;
         }
         if (session) {

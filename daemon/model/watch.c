@@ -86,6 +86,7 @@ void watches_free(Manager *manager) {
         manager->watch_worker = NULL;
         while ((watch = LIST_FIRST(&manager->watches)))
                 watch_free(watch);
+        watch_starts_free(manager);
 }
 
 int watch_worker(Watch *watch, Worker **ret) {

@@ -70,3 +70,5 @@ int watch_worker(Watch *watch, Worker **ret);
 uint64_t watch_next(const Watch *watch);
 /* Does the action. `reason` is borrowed. */
 void watch_act(Watch *watch, const char *reason);
+/* At the end of the daemon: forgets the sessions that are about to be started. */
+void watch_starts_free(Manager *manager);
