@@ -26,8 +26,9 @@ static const char *const object_names[] = {
 };
 
 static const char *const kind_names[] = {
-        [MONITOR_NEW] = "new",   [MONITOR_REMOVED] = "removed", [MONITOR_STATE] = "state",   [MONITOR_LOST] = "lost",
-        [MONITOR_GONE] = "gone", [MONITOR_BACK] = "back",       [MONITOR_ABSENT] = "absent",
+        [MONITOR_NEW] = "new",   [MONITOR_REMOVED] = "removed", [MONITOR_STATE] = "state",
+        [MONITOR_LOST] = "lost", [MONITOR_FIRED] = "watch",     [MONITOR_GONE] = "gone",
+        [MONITOR_BACK] = "back", [MONITOR_ABSENT] = "absent",
 };
 
 void monitor_event_free(MonitorEvent *event) {
@@ -95,12 +96,16 @@ static int read_path(const char *path, MonitorObject *ret_object, char **ret_id)
         return r < 0 ? r : sd_bus_path_decode(path, KTRACED_CAPTURE_PATH, ret_id);
 }
 
-static int read_lost(sd_bus_message *message, MonitorObject object, const char *id, MonitorEvent **ret) {
+/* MONITOR_LOST or MONITOR_FIRED */
+static int read_numbers(sd_bus_message *message, MonitorObject object, MonitorKind kind, const char *id,
+                        MonitorEvent **ret) {
         CLEANUP(monitor_event_freep) MonitorEvent *event = NULL;
-        int r = monitor_event_new(object, MONITOR_LOST, id, &event);
+        int r = monitor_event_new(object, kind, id, &event);
 
+        if (r >= 0 && kind == MONITOR_LOST)
+                r = sd_bus_message_read(message, "t", &event->n_new);
         if (r >= 0)
-                r = sd_bus_message_read(message, "tt", &event->n_new, &event->n_total);
+                r = sd_bus_message_read(message, "t", &event->n_total);
         if (r < 0)
                 return r;
         *ret = STEAL_PTR(event);
@@ -158,7 +163,9 @@ int monitor_event_read(sd_bus_message *message, MonitorEvent **ret) {
         if (r <= 0)
                 return r;
         if (sd_bus_message_is_signal(message, KTRACED_SESSION_INTERFACE, "EventsLost"))
-                return read_lost(message, object, id, ret);
+                return read_numbers(message, object, MONITOR_LOST, id, ret);
+        if (sd_bus_message_is_signal(message, KTRACED_SESSION_INTERFACE, "WatchFired"))
+                return read_numbers(message, object, MONITOR_FIRED, id, ret);
         if (sd_bus_message_is_signal(message, "org.freedesktop.DBus.Properties", "PropertiesChanged"))
                 return read_state(message, object, id, ret);
         return 0;
@@ -189,7 +196,7 @@ static int print_json(const MonitorEvent *event, Globals globals) {
                 r = add_string(object, "reason", event->reason);
         if (r >= 0 && event->kind == MONITOR_LOST)
                 r = json_add(object, "new", json_object_new_uint64(event->n_new));
-        if (r >= 0 && event->kind == MONITOR_LOST)
+        if (r >= 0 && (event->kind == MONITOR_LOST || event->kind == MONITOR_FIRED))
                 r = json_add(object, "total", json_object_new_uint64(event->n_total));
         if (r < 0)
                 return r;
@@ -214,6 +221,9 @@ static void print_what(const MonitorEvent *event, const Globals *globals) {
                 fputs(color_begin(globals->colors, COLOR_BAD), stdout);
                 printf("lost %" PRIu64 " events, %" PRIu64 " in all", event->n_new, event->n_total);
                 fputs(color_end(globals->colors, COLOR_BAD), stdout);
+                break;
+        case MONITOR_FIRED:
+                printf("a watch fired, %" PRIu64 " in all", event->n_total);
                 break;
         case MONITOR_GONE:
         case MONITOR_ABSENT:

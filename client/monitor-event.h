@@ -26,8 +26,9 @@ typedef enum MonitorKind {
         MONITOR_NEW,
         MONITOR_REMOVED,
         MONITOR_STATE,
-        MONITOR_LOST, /* events */
-        MONITOR_GONE, /* the daemon, as the next two */
+        MONITOR_LOST,  /* events */
+        MONITOR_FIRED, /* a watch */
+        MONITOR_GONE,  /* the daemon, as the next two */
         MONITOR_BACK,
         MONITOR_ABSENT, /* from the beginning */
 } MonitorKind;
@@ -39,7 +40,7 @@ typedef struct MonitorEvent {
         MonitorKind kind;
         char *id;                /* NULL for the daemon */
         char *state;             /* MONITOR_STATE */
-        uint64_t n_new, n_total; /* MONITOR_LOST */
+        uint64_t n_new, n_total; /* MONITOR_LOST, and n_total of MONITOR_FIRED */
         char *session_id;        /* of a capture; NULL: not known, as for the next ones */
         char *name;              /* of the session, or of the capture's */
         char *reason;            /* why a capture ended, or was made */

@@ -136,12 +136,14 @@ static int on_follow_unit(const char *unit, bool on, Error *error, void *userdat
 }
 
 static void on_watch_fired(const Session *session, const char *watch, const char *reason, void *userdata) {
-        const Bus *bus = userdata;
+        Bus *bus = userdata;
 
         log_write(bus->config.log, LOG_NOTICE,
                   LOG_FIELDS(.message_id = KTRACED_MESSAGE_WATCH_FIRED, .session = session->id,
                              .owner = &session->owner),
                   "Session %s (%s): %s", session->id, session->name, reason);
+        if (bus->serving)
+                bus_session_emit_watch(bus, session);
 }
 
 static void on_notice(int priority, const Session *session, const Capture *capture, const char *text,

@@ -63,6 +63,7 @@ struct Session {
         bool end_wanted;               /* stopped while it was starting */
         char *end_reason;              /* why; NULL also when memory ran out */
         bool removing;
+        uint64_t watches_fired; /* in all, of the present or last run */
         size_t watches_pending; /* that have not said yet whether they can be */
 
         /* While it is reloaded: what it is to be, until it has stopped; then what it was, until it has started. */

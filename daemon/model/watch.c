@@ -153,6 +153,7 @@ void watch_started(Watch *watch, int r, const Error *error) {
 void watches_start(Session *session) {
         /* One more than there are, so that none that is ready at once is the last. */
         session->watches_pending = 1;
+        session->watches_fired = 0;
         for (size_t i = 0; i < strv_length(session->spec->watches); i++) {
                 Watch *watch = NULL;
 
@@ -226,6 +227,7 @@ bool watch_fire(Watch *watch) {
         rate_limit_take(&watch->limit, now);
         watch->fired = clock_usec(CLOCK_REALTIME);
         watch->n_fired++;
+        session->watches_fired++;
         (void) snprintf(reason, sizeof(reason), "%s: %s", watch->spec.name,
                         watch->spec.reason ? watch->spec.reason : watch_kind_to_string(watch->spec.kind));
         hold(watch);

@@ -2,6 +2,7 @@
 """ktracectl monitor: what it says of sessions, captures and the daemon, and how it ends."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -190,3 +191,21 @@ def test_embedded_has_nothing_to_monitor():
     done = ktracectl("--embedded", "monitor")
     assert (done.returncode, done.stdout) == (2, "")
     assert "An embedded ktraced has nothing to monitor." in done.stderr
+
+
+def test_watches_that_fire(monitor, root, polkit):
+    """It tells of whose watch, and everybody may hear it; which one it was is the owner's."""
+    heard = monitor("--json=short")
+    event = "syscalls:sys_enter_getppid"
+    watches = [f"secret event={event} interval=1h if common_pid == {os.getpid()}"]
+    session = root.start("watching", {**RING, "watches": watches})
+    os.getppid()
+    fired = heard.wait_for(object="session", event="watch", id=root.describe(session)["id"])
+    assert fired["total"] == 1 and fired["name"] == "watching"
+    polkit.actions["org.ktraced1.read-captures"] = "no"
+    text = monitor(uid=NOBODY)
+    root.session(session, "Stop")
+    root.session(session, "Start")
+    os.getppid()
+    wait_until(lambda: [line for line in text.lines if line.endswith(": a watch fired, 1 in all")], "it is not said")
+    assert not [line for line in text.lines if "secret" in line]

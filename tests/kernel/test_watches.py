@@ -231,7 +231,7 @@ def crowd():
 
 @pytest.mark.skipif(not os.path.exists("/proc/pressure/cpu"), reason="the kernel measures no pressure")
 def test_pressure(root, crowd):
-    session = ring(root, "w pressure=cpu some=10ms window=1s interval=1s", "never pressure=io full=9900ms window=10s")
+    session = ring(root, "w pressure=cpu some=10ms window=1s interval=1s", "never pressure=memory full=10s window=10s")
     wait_until(lambda: watch(root, session)["fired"] >= 2, "the pressure was not seen twice")
     assert watch(root, session)["seen"] == "the system of cpu was stalled"
     assert watch(root, session, "never")["fired"] == 0
