@@ -296,6 +296,26 @@ static ParseResult take_tracer_option(SpecArgs *args, int c, const char *argumen
         }
 }
 
+/* Those of events of one's own, and of what happens upon events. */
+static ParseResult take_event_option(SpecArgs *args, int c, const char *argument, bool *is_spec) {
+        switch (c) {
+        case 'R':
+                return take_trigger(args, argument);
+        case OPTION_HIST:
+                return strv_append(&args->histograms, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
+        case OPTION_SQL:
+                return strv_append(&args->queries, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
+        case OPTION_WATCH_FOR:
+                return strv_append(&args->watches, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
+        case OPTION_SYNTHETIC:
+                return take_synthetic(args, argument);
+        case OPTION_PROBE:
+                return take_probe(args, argument);
+        default:
+                return take_tracer_option(args, c, argument, is_spec);
+        }
+}
+
 static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument, bool *is_spec) {
         switch (c) {
         case 'e':
@@ -329,23 +349,11 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 return take_size("--segment-size", argument, &args->segment_size);
         case OPTION_SEGMENT_AGE:
                 return take_span("--segment-age", argument, &args->segment_age);
-        case 'R':
-                return take_trigger(args, argument);
-        case OPTION_HIST:
-                return strv_append(&args->histograms, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
-        case OPTION_SQL:
-                return strv_append(&args->queries, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
-        case OPTION_WATCH_FOR:
-                return strv_append(&args->watches, argument) < 0 ? out_of_memory() : PARSE_GO_ON;
-        case OPTION_SYNTHETIC:
-                return take_synthetic(args, argument);
         case OPTION_UNIT:
                 args->unit = argument;
                 return PARSE_GO_ON;
         case OPTION_USER:
                 return take_user(args, argument);
-        case OPTION_PROBE:
-                return take_probe(args, argument);
         case OPTION_RING_SIZE:
                 return take_size("--ring-size", argument, &args->ring_size);
         case OPTION_WINDOW:
@@ -361,7 +369,7 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 args->symbols = true;
                 return PARSE_GO_ON;
         default:
-                return take_tracer_option(args, c, argument, is_spec);
+                return take_event_option(args, c, argument, is_spec);
         }
 }
 

@@ -85,13 +85,15 @@ static int take_variable(HistParser *parser, HistAction *action) {
 
 /* "$VARIABLE", "FIELD" or "SYSTEM.EVENT." and one of them. Sets *ret_end to what is behind. */
 static int scan_parameter(const HistParser *parser, bool is_save, const char **ret_end) {
-        const char *at = parser->at, *name;
-        size_t length;
+        const char *at = parser->at, *name = at;
         unsigned n_dots = 0;
+        size_t length;
 
-        for (name = at; !is_save && (length = strspn(name, EVENT_CHARACTERS), name[length] == '.' && length > 0);
-             name += length + 1)
-                n_dots++;
+        for (; !is_save; name += length + 1, n_dots++) {
+                length = strspn(name, EVENT_CHARACTERS);
+                if (length == 0 || name[length] != '.')
+                        break;
+        }
         if (n_dots != 0 && n_dots != 2)
                 return hist_parser_wrong(parser, at, "Something of another event is named as SYSTEM.EVENT.FIELD");
         if (*name == '$' && !is_save)
@@ -116,7 +118,7 @@ static int take_parameters(HistParser *parser, bool is_save, HistAction *action)
         parser->at += strspn(parser->at, " ");
         while (*parser->at != ')') {
                 CLEANUP_FREE char *parameter = NULL;
-                const char *end = NULL;
+                const char *end = parser->at;
                 int r = scan_parameter(parser, is_save, &end);
 
                 if (r < 0)

@@ -38,7 +38,8 @@ void synthetic_event_clear(SyntheticEvent *event) {
 }
 
 static int wrong(const Reader *reader, const char *at, const char *why) {
-        return error_set_at(reader->error, reader->text, at, "%s", why);
+        (void) error_set_at(reader->error, reader->text, at, "%s", why);
+        return -EINVAL;
 }
 
 static void skip_spaces(Reader *reader) {
@@ -202,7 +203,7 @@ int synthetic_event_parse(const char *definition, Error *error, SyntheticEvent *
         if (r >= 0)
                 r = take_all(&reader, &event);
         if (r == -ENOMEM)
-                return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+                (void) error_set(error, ERROR_NO_MEMORY, "Out of memory");
         if (r < 0)
                 return r;
         *ret = event;

@@ -183,16 +183,19 @@ static int read_text(const Instance *instance, const EventFinder *finder, const 
                 return r;
         if (asprintf(&path, "events/%s/%s/hist", system, name) < 0) {
                 path = NULL;
-                return error_set_errno(error, -ENOMEM, "Cannot read the histogram");
+                (void) error_set_errno(error, -ENOMEM, "Cannot read the histogram");
+                return -ENOMEM;
         }
         r = kernel_text_read_tracefs(instance->tracefs, path, ret, NULL);
         if (r == -ENOENT) {
-                r = features_require("histograms", "histograms", error);
-                return r < 0 ? r
-                             : error_set(error, ERROR_NO_SUCH_EVENT, "The kernel no longer has the event %s:%s",
+                if (features_require("histograms", "histograms", error) >= 0)
+                        (void) error_set(error, ERROR_NO_SUCH_EVENT, "The kernel no longer has the event %s:%s",
                                          system, name);
+                return -ENOENT;
         }
-        return r < 0 ? error_set_errno(error, r, "Cannot read the histogram") : 0;
+        if (r < 0)
+                (void) error_set_errno(error, r, "Cannot read the histogram");
+        return r;
 }
 
 int histogram_set_read(Instance *instance, const Spec *spec, const char *group, const char *event, Error *error,

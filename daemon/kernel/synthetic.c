@@ -46,7 +46,8 @@ int synthetic_prefix(const Instance *instance, char **ret) {
 }
 
 static int no_memory(Error *error) {
-        return error_set_errno(error, -ENOMEM, "Cannot define the synthetic events");
+        (void) error_set_errno(error, -ENOMEM, "Cannot define the synthetic events");
+        return -ENOMEM;
 }
 
 static bool has_word(const char *text, const char *word) {
