@@ -102,7 +102,8 @@ def real_polkit(bus, folder, request):
     polkit_folder = folder / "polkit"
     polkit_folder.mkdir()
     rule, groups = (marker.args[0], marker.kwargs.get("groups")) if marker else (None, None)
-    polkit = RealPolkit(bus, polkit_folder, rule, groups)
+    language = request.node.get_closest_marker("polkit_language")
+    polkit = RealPolkit(bus, polkit_folder, rule, groups, language.args[0] if language else None)
     yield polkit
     polkit.close()
 
@@ -172,4 +173,5 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "settings(**settings): the daemon's settings file")
     config.addinivalue_line("markers", "lax_bus: the bus lets everything through to the daemon")
     config.addinivalue_line("markers", "polkit_rule(text, groups={}): a rule file for the real polkitd; groups with one member each")
+    config.addinivalue_line("markers", "polkit_language(name): in which the real polkitd speaks")
     config.addinivalue_line("markers", "seconds(n): how long the test may take")

@@ -22,7 +22,7 @@ packages=(
         gcc libc6-dev meson ninja-build pkg-config git
         libsystemd-dev libtracefs-dev libtraceevent-dev libtracecmd-dev libzstd-dev libjson-c-dev libgcrypt20-dev libelf-dev
         libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
-        dbus polkitd trace-cmd python3 python3-gi python3-dbus python3-pytest util-linux procps groff-base zsh systemd
+        dbus polkitd gettext trace-cmd python3 python3-gi python3-dbus python3-pytest util-linux procps groff-base zsh systemd
         e2fsprogs xfsprogs btrfs-progs
 )
 vm_packages=(qemu-system-x86 mmdebstrap e2fsprogs lz4 zstd xz-utils)

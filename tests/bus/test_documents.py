@@ -38,6 +38,18 @@ def test_each_action_is_explained():
     assert set(re.findall(r"^\.B (org\.ktraced1\.[\w-]+)$", page, re.M)) == actions
 
 
+def test_each_translation_has_all_messages():
+    """And all details in them."""
+    policy = ElementTree.parse(SOURCE / "dbus" / "org.ktraced1.policy")
+    messages = {action.findtext(tag) for action in policy.iter("action") for tag in ("description", "message")}
+    for language in (SOURCE / "po" / "LINGUAS").read_text().split():
+        catalog = (SOURCE / "po" / f"{language}.po").read_text()
+        found = dict(re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"$', catalog, re.M))
+        assert set(found) == messages, language
+        for message, translation in found.items():
+            assert sorted(re.findall(r"\$\([^)]*\)", message)) == sorted(re.findall(r"\$\([^)]*\)", translation)), message
+
+
 def test_each_setting_is_in_the_manual_page():
     source = (SOURCE / "daemon" / "core" / "settings.c").read_text()
     settings = set(re.findall(r'^ +\{ "(\w+)", SPEC_TYPE_', source, re.M))

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -274,6 +275,15 @@ def test_dialog_says_what_is_asked_for(real_polkit, bus, root):
     message = asked.dialogs[0]["message"]
     assert message.startswith("Authentication is required to record what the kernel and the programs of all users do:")
     assert message.endswith("scope=system session=asked processes=1 events=sched:sched_process_exit")
+
+
+@pytest.mark.skipif(shutil.which("msgfmt") is None, reason="gettext is not installed")
+@pytest.mark.polkit_language("de")
+def test_dialog_in_another_language(real_polkit, bus, root):
+    asked = ask(bus, {**EVENTS, "symbols": True}, answers=["no"], locale="C.UTF-8")
+    message = asked.dialogs[0]["message"]
+    assert message.startswith("Legitimierung ist notwendig, um auf mehrere Arten zugleich (trace-system,kernel-addresses)")
+    assert message.endswith(" scope=system session=asked events=sched:sched_process_exit")
 
 
 def test_long_lists_and_odd_characters_do_not_fill_a_dialog(real_polkit, bus, root):

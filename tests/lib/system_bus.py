@@ -168,9 +168,9 @@ class SystemBus:
 
 class RealPolkit:
     """Debian's polkitd on a private bus, with the actions that the project ships, the rules of the test and the groups
-    (name -> member) that these speak of, bind-mounted in a mount namespace of its own. Ends with close()."""
+    (name -> member) that these speak of, and with `language` the project's translation, bind-mounted in a mount namespace of its own. Ends with close()."""
 
-    def __init__(self, bus, folder, rule=None, groups=None):
+    def __init__(self, bus, folder, rule=None, groups=None, language=None):
         self.bus = bus
         actions = folder / "actions"
         rules = folder / "rules.d"
@@ -184,16 +184,23 @@ class RealPolkit:
         group_file = folder / "group"
         lines = [f"{name}:x:{60700 + n}:{member}\n" for n, (name, member) in enumerate((groups or {}).items())]
         group_file.write_text(pathlib.Path("/etc/group").read_text() + "".join(lines))
+        locales = folder / "locale"
+        locales.mkdir(mode=0o755)
+        if language:
+            catalog = locales / language / "LC_MESSAGES" / "ktraced.mo"
+            catalog.parent.mkdir(parents=True)
+            subprocess.run(["msgfmt", "-o", catalog, SOURCE / "po" / f"{language}.po"], check=True)
         script = (
             f"mount --bind {actions} /usr/share/polkit-1/actions && "
             f"mount --bind {rules} /etc/polkit-1/rules.d && "
             f"mount --bind {group_file} /etc/group && "
+            f"mount --bind {locales} /usr/share/locale && "
             "exec /usr/lib/polkit-1/polkitd --no-debug"
         )
         self.log = open(folder / "polkitd.log", "wb")
         self.process = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
-            env=bus.environment(),
+            env=bus.environment(**({"LANGUAGE": language} if language else {})),
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
