@@ -93,8 +93,8 @@ void session_add_process(Session *session, int pidfd, ModelDone done, void *user
 
 /* Has it record by another spec, which is taken over, also on failure: one that is active ends and begins anew,
  * without being stopped in between; where that cannot start, it goes on by the one that it had, and the failure is
- * answered. `spec` is a ResolvedSpec. Result: none. ERROR_WRONG_STATE for a session that is starting or stopping. */
-void session_reload(Session *session, struct ResolvedSpec *spec, ModelDone done, void *userdata);
+ * answered. `taken` is a ResolvedSpec. Result: none. ERROR_WRONG_STATE for a session that is starting or stopping. */
+void session_reload(Session *session, struct ResolvedSpec *taken, ModelDone done, void *userdata);
 
 /* Brings what session_describe() says of a ring up to date, but for the time in which a snapshot of it is taken,
  * which may wait for the disk. Result: none; also for a session that is no ring, or not active. */
