@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "ktraced/clock.h"
 #include "model/budgets.h"
+#include "model/capture-finish.h"
 #include "model/capture-list.h"
 #include "model/live-stream.h"
 #include "model/manager.h"
@@ -86,6 +87,9 @@ void manager_free(Manager *manager) {
         /* What is missing then, the next start computes; a large capture would take minutes. */
         if (manager->store)
                 store_cancel_background(manager->store);
+        /* The worker frees what it has not come to. */
+        LIST_FOREACH(capture, &manager->captures, captures)
+                capture_forget_jobs(capture);
         worker_free(manager->kernel_worker);
         worker_free(manager->store_worker);
         worker_free(manager->digest_worker);
