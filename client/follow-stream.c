@@ -175,9 +175,13 @@ static int take_head(FollowStream *follow, const char *data, size_t size, Error 
         *follow->phase = DECODE_COMPILING;
         r = record_filter_new(&follow->options->report.selection, follow->decoder, error, &follow->filter);
         *follow->phase = DECODE_READING;
+        if (r < 0)
+                return r;
         if (!follow->options->report.json)
                 decoder_fold_calls(follow->decoder);
-        return r;
+        if (follow->options->head_read)
+                r = follow->options->head_read();
+        return r < 0 ? error_set_errno(error, r, "the stream cannot be decoded") : 0;
 }
 
 static int take_page(FollowStream *follow, unsigned cpu, const char *data, size_t size, Error *error) {

@@ -13,7 +13,7 @@
 #include "client/decode-child.h"
 #include "client/follow.h"
 
-/* `signal_fd`: to end it as soon as it can be read. Keeps *totals and *phase up to date. 0, -EPIPE when nobody reads
- * `out_fd` any more, or fills `error`. */
+/* `signal_fd`: to end it as soon as it can be read; -1: none. Keeps *totals and *phase up to date. 0, -EPIPE when
+ * nobody reads `out_fd` any more, or fills `error`. */
 int follow_stream(const FollowOptions *options, int fd, int out_fd, int signal_fd, volatile FollowTotals *totals,
                   volatile DecodePhase *phase, Error *error);

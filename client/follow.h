@@ -17,6 +17,8 @@
 typedef struct FollowOptions {
         ReportOptions report; /* its source is a session; `first` ends it; the rest as there */
         uint64_t duration;    /* usec; 0: no limit */
+        /* Called in the child before anything that was recorded is decoded, if it is there. 0 or -errno. */
+        int (*head_read)(void);
 } FollowOptions;
 
 void follow_options_clear(FollowOptions *options);

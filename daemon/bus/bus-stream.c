@@ -22,8 +22,8 @@ static int parse_entry(sd_bus_message *message, const char *key, const char *typ
         r = sd_bus_message_read(message, "s", &call->text);
         if (r < 0)
                 return r;
-        if (strcmp(call->text, "pages") != 0)
-                return error_set(error, ERROR_INVALID_ARGUMENT, "format: \"%s\" is not \"pages\"",
+        if (strcmp(call->text, "pages") != 0 && strcmp(call->text, "text") != 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "format: \"%s\" is neither \"pages\" nor \"text\"",
                                  TEXT_ESCAPE(call->text));
         return 0;
 }
@@ -36,11 +36,12 @@ void bus_stream_execute(BusCall *call) {
         Session *session = bus_call_session(call);
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP_CLOSE int fd = -1;
+        StreamFormat format = call->text && strcmp(call->text, "text") == 0 ? STREAM_TEXT : STREAM_PAGES;
         int r;
 
         if (!session)
                 return;
-        r = session_open_stream(session, call->uid, &error, &fd);
+        r = session_open_stream(session, call->uid, format, &error, &fd);
         if (r < 0)
                 bus_call_fail(call, r, &error);
         else

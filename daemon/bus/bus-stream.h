@@ -5,7 +5,7 @@
  * Session.OpenStream(a{sv} options) -> h: the handler's steps; the vtable is in bus-session.c.
  *
  *   key      type     meaning
- *   format   s        "pages", which is the default: frames as in ktraced/stream-frame.h
+ *   format   s        "pages", which is the default: frames as in ktraced/stream-frame.h; or "text": lines
  */
 
 #include "bus/bus-call.h"

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "capture/stream-relay.h"
+#include "config.h"
 #include "model/budgets.h"
 #include "model/manager.h"
 #include "model/source.h"
@@ -122,8 +125,28 @@ static int live_stream_new(const Session *session, uid_t uid, int life, LiveStre
         return 0;
 }
 
+/* The installed one, or that of the build directory which the daemon runs from. The caller frees. */
+static int find_program(char **ret) {
+        CLEANUP_FREE char *path = NULL;
+        char self[PATH_MAX];
+        ssize_t n;
+
+        n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        self[n > 0 ? n : 0] = '\0';
+        if (n <= 0 || strcmp(self, KTRACED_DAEMON_PATH) == 0)
+                path = strdup(KTRACED_RENDER_PATH);
+        else if (asprintf(&path, "%.*s/../client/ktraced-render", (int) (strrchr(self, '/') - self), self) < 0)
+                path = NULL;
+        if (!path)
+                return -ENOMEM;
+        if (access(path, X_OK) < 0)
+                return -EOPNOTSUPP;
+        *ret = STEAL_PTR(path);
+        return 0;
+}
+
 /* From the pump by way of the thread to the client. */
-static int connect_stream(Session *session, uid_t uid, int *ret_fd) {
+static int connect_stream(Session *session, uid_t uid, const char *program, int *ret_fd) {
         CLEANUP_CLOSE int pump_end = -1, relay_in = -1, relay_out = -1, client_end = -1, life = -1, relay_life = -1;
         CLEANUP(live_stream_freep) LiveStream *stream = NULL;
         int lives[2], r;
@@ -144,7 +167,7 @@ static int connect_stream(Session *session, uid_t uid, int *ret_fd) {
         if (r < 0)
                 return r;
         (void) steal_fd(&life);
-        r = stream_relay_start(relay_in, relay_out, relay_life);
+        r = stream_relay_start(relay_in, relay_out, relay_life, program);
         if (r < 0)
                 return r;
         /* They are the thread's now, which ends when the pump's end is closed. */
@@ -161,12 +184,16 @@ static int connect_stream(Session *session, uid_t uid, int *ret_fd) {
         return 0;
 }
 
-int session_open_stream(Session *session, uid_t uid, Error *error, int *ret_fd) {
+int session_open_stream(Session *session, uid_t uid, StreamFormat format, Error *error, int *ret_fd) {
+        CLEANUP_FREE char *program = NULL;
         int r;
 
         r = check_open(session, uid, error);
         if (r < 0)
                 return r;
-        r = connect_stream(session, uid, ret_fd);
+        if (format == STREAM_TEXT)
+                r = find_program(&program);
+        if (r >= 0)
+                r = connect_stream(session, uid, program, ret_fd);
         return r < 0 ? error_set_errno(error, r, "Cannot make a stream") : 0;
 }

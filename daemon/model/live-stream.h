@@ -20,9 +20,15 @@
 #define STREAMS_SESSION_MAX 8U     /* of a session; of a user and in all, see budgets.h: the pipes are the daemon's */
 #define STREAM_PIPE_SIZE (1 << 20) /* bytes; as far as the kernel allows */
 
+typedef enum StreamFormat {
+        STREAM_PAGES, /* as in ktraced/stream-frame.h */
+        STREAM_TEXT,  /* the lines of ktracectl show */
+} StreamFormat;
+
 /* `uid`: whose it is to be. *ret_fd: the end to read from, the caller's. ERROR_WRONG_STATE unless active,
- * ERROR_QUOTA_EXCEEDED, ERROR_NOT_SUPPORTED with mode "ring". */
-int session_open_stream(Session *session, uid_t uid, Error *error, int *ret_fd);
+ * ERROR_QUOTA_EXCEEDED, ERROR_NOT_SUPPORTED with mode "ring", or when text is asked for and the program for it is not
+ * installed. */
+int session_open_stream(Session *session, uid_t uid, StreamFormat format, Error *error, int *ret_fd);
 
 /* Used by the model only. */
 QuotaUse live_streams_count(const Manager *manager, uid_t uid);

@@ -254,14 +254,14 @@ typedef struct TestRelay {
         int in, out, life;
 } TestRelay;
 
-static TestRelay begin_relay(void) {
+static TestRelay begin_relay(const char *program) {
         int first[2], second[2], lives[2];
 
         assert_int_equal(pipe2(first, O_CLOEXEC), 0);
         assert_int_equal(pipe2(second, O_CLOEXEC), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lives), 0);
         assert_int_equal(fcntl(second[1], F_SETFL, O_NONBLOCK), 0);
-        assert_int_equal(stream_relay_start(first[0], second[1], lives[1]), 0);
+        assert_int_equal(stream_relay_start(first[0], second[1], lives[1], program), 0);
         return (TestRelay){ .in = first[1], .out = second[0], .life = lives[0] };
 }
 
@@ -274,7 +274,7 @@ static void expect_hangup(int fd) {
 }
 
 static void a_relay_passes_everything_on(void **state) {
-        TestRelay relay = begin_relay();
+        TestRelay relay = begin_relay(NULL);
         char bytes[1000], got[sizeof(bytes)];
 
         for (unsigned i = 0; i < 20; i++) {
@@ -294,7 +294,7 @@ static void a_relay_passes_everything_on(void **state) {
 }
 
 static void a_relay_ends_when_its_reader_goes(void **state) {
-        TestRelay relay = begin_relay();
+        TestRelay relay = begin_relay(NULL);
 
         (void) close(relay.out);
         expect_hangup(relay.life);
@@ -304,7 +304,7 @@ static void a_relay_ends_when_its_reader_goes(void **state) {
 }
 
 static void a_relay_ends_while_its_reader_stalls(void **state) {
-        TestRelay relay = begin_relay();
+        TestRelay relay = begin_relay(NULL);
         char bytes[4096] = { 0 };
 
         /* More than the second pipe takes, and not more than both. */
@@ -329,6 +329,45 @@ static void without_a_sink_it_ends_at_once(void **state) {
         remove_tree(tree);
 }
 
+/* cat(1) does what the relay does by itself. */
+static void a_program_passes_everything_on(void **state) {
+        TestRelay relay = begin_relay("/bin/cat");
+        char got[6];
+
+        assert_int_equal(write(relay.in, "a line", 6), 6);
+        assert_true(read_all(relay.out, got, sizeof(got)));
+        assert_memory_equal(got, "a line", sizeof(got));
+        assert_int_equal(close(relay.in), 0);
+        assert_false(read_all(relay.out, got, 1));
+        expect_hangup(relay.life);
+        (void) close(relay.out);
+        (void) close(relay.life);
+}
+
+static void a_program_is_killed_with_its_stream(void **state) {
+        TestRelay relay = begin_relay("/bin/cat");
+        char got[1];
+
+        assert_int_equal(write(relay.in, "x", 1), 1);
+        assert_true(read_all(relay.out, got, sizeof(got)));
+        (void) close(relay.life);
+        expect_hangup(relay.in);
+        assert_false(read_all(relay.out, got, 1));
+        (void) close(relay.in);
+        (void) close(relay.out);
+}
+
+static void one_that_is_not_there_ends_it(void **state) {
+        TestRelay relay = begin_relay("/nonexistent/program");
+
+        expect_hangup(relay.life);
+        expect_hangup(relay.in);
+        expect_hangup(relay.out);
+        (void) close(relay.in);
+        (void) close(relay.out);
+        (void) close(relay.life);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_reader_gets_every_event),
@@ -338,6 +377,9 @@ int main(void) {
                 cmocka_unit_test(a_relay_passes_everything_on),
                 cmocka_unit_test(a_relay_ends_when_its_reader_goes),
                 cmocka_unit_test(a_relay_ends_while_its_reader_stalls),
+                cmocka_unit_test(a_program_passes_everything_on),
+                cmocka_unit_test(a_program_is_killed_with_its_stream),
+                cmocka_unit_test(one_that_is_not_there_ends_it),
         };
 
         return kernel_test_run("capture-stream", tests, ELEMENTSOF(tests));

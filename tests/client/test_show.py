@@ -191,7 +191,7 @@ def test_reader_of_the_output_that_goes(root, bus, daemon, session):
     assert show.process.stderr.read() == "0 events shown; none were missed here.\n"
     show.process.stderr.close()
     # The pump keeps the pipe that it copies through.
-    wait_until(lambda: ends_of(daemon) <= before + 2, "the stream stays")
+    wait_until(lambda: ends_of(daemon) <= before + 2, "the stream stays", timeout=60)
 
 
 def test_output_that_stalls(root, writer, bus, polkit):

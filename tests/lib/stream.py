@@ -22,6 +22,19 @@ def ends_of(daemon):
     return sum(kind in ("pipe", "socket") for kind in kinds)
 
 
+def threads_of(daemon):
+    """How many streams the daemon passes on."""
+    folder = f"/proc/{daemon.process.pid}/task"
+    names = []
+    for task in os.listdir(folder):
+        try:
+            with open(f"{folder}/{task}/comm", encoding="ascii") as comm:
+                names.append(comm.read().strip())
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return names.count("kt-stream")
+
+
 def events_of(page):
     """The data of each event on a page of the kernel's ring buffer."""
     (commit,) = struct.unpack_from("=Q", page, 8)
