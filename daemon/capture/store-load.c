@@ -45,7 +45,7 @@ static int read_text_at(int dir_fd, const char *name, char **ret) {
         return 0;
 }
 
-static int read_metadata(int dir_fd, CaptureMetadata **ret) {
+int store_read_metadata(int dir_fd, CaptureMetadata **ret) {
         CLEANUP_FREE char *text = NULL;
         int r;
 
@@ -177,7 +177,7 @@ static int load_capture(const Store *store, const char *id, CaptureMetadata **re
         r = store_open_capture(store, id, NULL, &fd);
         if (r < 0)
                 return r;
-        r = read_metadata(fd, &metadata);
+        r = store_read_metadata(fd, &metadata);
         if (r == -ENOENT)
                 return remove_unborn(store, fd, id);
         if (r < 0)
@@ -186,7 +186,7 @@ static int load_capture(const Store *store, const char *id, CaptureMetadata **re
         if (metadata->state == CAPTURE_ACTIVE && flock(fd, LOCK_EX | LOCK_NB) >= 0) {
                 /* Its writer may have finished just before the lock was had. */
                 metadata_free(STEAL_PTR(metadata));
-                r = read_metadata(fd, &metadata);
+                r = store_read_metadata(fd, &metadata);
                 if (r < 0)
                         return r;
                 if (metadata->state == CAPTURE_ACTIVE) {

@@ -28,6 +28,10 @@ struct Store {
 int store_open_capture(const Store *store, const char *id, Error *error, int *ret);
 /* A capture's directory and the files in it; nothing in it is a directory. */
 int store_remove_directory(const Store *store, const char *name);
+/* With `sync` it is durable when this returns, but for the name. */
+int store_put_metadata(int dir_fd, const CaptureMetadata *metadata, bool sync, Error *error);
+/* -ENOENT when there are none. */
+int store_read_metadata(int dir_fd, CaptureMetadata **ret);
 /* From the beginning of the file. -ECANCELED: see store_cancel_background(). */
 int store_digest(const Store *store, int fd, char ret[static 65]);
 /* Corrects the row of a segment whose file was replaced by a compressed one just before its writer died. */

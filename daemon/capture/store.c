@@ -175,7 +175,7 @@ static int replace_metadata(int dir_fd, const char *text, bool sync) {
         return r;
 }
 
-static int write_metadata(int dir_fd, const CaptureMetadata *metadata, bool sync, Error *error) {
+int store_put_metadata(int dir_fd, const CaptureMetadata *metadata, bool sync, Error *error) {
         CLEANUP_FREE char *text = NULL;
         int r;
 
@@ -189,7 +189,7 @@ static int write_metadata(int dir_fd, const CaptureMetadata *metadata, bool sync
 
 /* Not synced: it is called between pages, which would have to wait for the disk. */
 int store_write_metadata_at(int dir_fd, const CaptureMetadata *metadata, Error *error) {
-        return write_metadata(dir_fd, metadata, false, error);
+        return store_put_metadata(dir_fd, metadata, false, error);
 }
 
 int store_write_metadata(Store *store, const CaptureMetadata *metadata, Error *error) {
@@ -199,7 +199,7 @@ int store_write_metadata(Store *store, const CaptureMetadata *metadata, Error *e
         r = store_open_capture(store, metadata->id, error, &fd);
         if (r < 0)
                 return r;
-        return write_metadata(fd, metadata, true, error);
+        return store_put_metadata(fd, metadata, true, error);
 }
 
 /* 0 when there is none. */

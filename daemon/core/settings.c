@@ -16,6 +16,7 @@
 #include "core/text.h"
 
 #define DEFAULT_CLOCK "mono"
+#define DEFAULT_PREVIOUS_BOOT_INSTANCE "ktraced-boot"
 #define USEC_PER_SEC 1000000ULL
 
 typedef struct SettingInfo {
@@ -70,6 +71,7 @@ static const SettingInfo setting_table[] = {
         { "captures_max_age", SPEC_TYPE_SPAN, offsetof(Settings, captures_max_age), 0, 0, SPEC_SPAN_MAX },
         { "captures_compress", SPEC_TYPE_BOOLEAN, offsetof(Settings, captures_compress), 1, 0, 1 },
         { "clock", SPEC_TYPE_STRING, offsetof(Settings, clock), 0, 0, 0 },
+        { "previous_boot_instance", SPEC_TYPE_STRING, offsetof(Settings, previous_boot_instance), 0, 0, 0 },
 };
 
 static uint64_t *number_of(Settings *settings, const SettingInfo *info) {
@@ -81,10 +83,15 @@ static bool *boolean_of(Settings *settings, const SettingInfo *info) {
 }
 
 int settings_init(Settings *settings) {
-        Settings defaults = { .clock = strdup(DEFAULT_CLOCK) };
+        Settings defaults = {
+                .clock = strdup(DEFAULT_CLOCK),
+                .previous_boot_instance = strdup(DEFAULT_PREVIOUS_BOOT_INSTANCE),
+        };
 
-        if (!defaults.clock)
+        if (!defaults.clock || !defaults.previous_boot_instance) {
+                settings_clear(&defaults);
                 return -ENOMEM;
+        }
         for (size_t i = 0; i < ELEMENTSOF(setting_table); i++)
                 switch (setting_table[i].type) {
                 case SPEC_TYPE_STRING:
@@ -103,6 +110,7 @@ int settings_init(Settings *settings) {
 
 void settings_clear(Settings *settings) {
         free(settings->clock);
+        free(settings->previous_boot_instance);
         strv_free(settings->safe_events);
         *settings = (Settings){ 0 };
 }
@@ -128,20 +136,27 @@ static int read_number(struct json_object *value, SpecType type, uint64_t *ret) 
         return type == SPEC_TYPE_SIZE ? parse_size(string, ret) : parse_span(string, ret);
 }
 
-static int set_clock(Settings *settings, struct json_object *value, Error *error) {
+/* A file of its own name in tracefs, or "" for none. */
+static bool instance_name_is_valid(const char *name) {
+        return !*name || name_is_valid(name);
+}
+
+static int set_string(Settings *settings, const SettingInfo *info, struct json_object *value, Error *error) {
+        char **member = (char **) ((char *) settings + info->offset);
+        bool is_clock = member == &settings->clock;
         const char *string;
         char *copy;
 
         if (json_text_get_string(value, &string) < 0)
-                return error_set(error, ERROR_INVALID_ARGUMENT, "clock: must be a string");
-        if (!clock_is_valid(string))
-                return error_set(error, ERROR_INVALID_ARGUMENT, "clock: \"%s\" is not a valid name",
+                return error_set(error, ERROR_INVALID_ARGUMENT, "%s: must be a string", info->name);
+        if (is_clock ? !clock_is_valid(string) : !instance_name_is_valid(string))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "%s: \"%s\" is not a valid name", info->name,
                                  TEXT_ESCAPE(string));
         copy = strdup(string);
         if (!copy)
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");
-        free(settings->clock);
-        settings->clock = copy;
+        free(*member);
+        *member = copy;
         return 0;
 }
 
@@ -196,7 +211,7 @@ static int set_member(Settings *settings, const char *key, struct json_object *v
                 if (strcmp(setting_table[i].name, key) == 0)
                         switch (setting_table[i].type) {
                         case SPEC_TYPE_STRING:
-                                return set_clock(settings, value, error);
+                                return set_string(settings, setting_table + i, value, error);
                         case SPEC_TYPE_STRINGS:
                                 return set_safe_events(settings, value, error);
                         case SPEC_TYPE_BOOLEAN:
@@ -213,8 +228,10 @@ int settings_parse(Settings *settings, const char *text, const char *origin, Err
         int r;
 
         changed.clock = strdup(settings->clock);
+        changed.previous_boot_instance = strdup(settings->previous_boot_instance);
         changed.safe_events = NULL;
-        if (!changed.clock || strv_copy(settings->safe_events, &changed.safe_events) < 0)
+        if (!changed.clock || !changed.previous_boot_instance ||
+            strv_copy(settings->safe_events, &changed.safe_events) < 0)
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");
         r = json_text_parse(text, origin, error, &object);
         if (r < 0)

@@ -32,6 +32,7 @@ typedef struct Settings {
         uint64_t self_buffer_size;     /* the default of sessions of scope "self" */
         uint64_t self_buffer_size_max; /* and the most that they may ask for */
         char *clock;                   /* default for a session */
+        char *previous_boot_instance;  /* of the trace instance that outlives a reboot; "": none */
         char **safe_events;            /* patterns, what scope "self" may record beside safe-events.h */
         /* What the captures in the store may take; see retention.h. 0: no limit. */
         uint64_t captures_max_use, captures_max_use_per_user; /* bytes */

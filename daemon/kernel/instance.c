@@ -11,6 +11,7 @@
 
 #include "core/strv.h"
 #include "core/trace-formats.h"
+#include "kernel/boot-instance.h"
 #include "kernel/cpus.h"
 #include "kernel/instance-private.h"
 #include "kernel/kernel-text.h"
@@ -355,6 +356,11 @@ int instance_remove_stale(unsigned *ret_n_removed) {
 
                 if (!stale)
                         return -ENOMEM;
+                /* It is the kernel's own, and holds what the boot before recorded. */
+                if (boot_instance_is(stale)) {
+                        tracefs_instance_free(stale);
+                        continue;
+                }
                 removed = destroy_in_kernel(stale);
                 /* A histogram with variables is a user of the instance (save_hist_vars(), trace_events_hist.c). */
                 if (removed == -EBUSY && !is_held(stale)) {

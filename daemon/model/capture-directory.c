@@ -119,7 +119,7 @@ void capture_directory_make(Manager *manager, ModelDone done, void *userdata) {
         worker_submit(manager->store_worker, &job->job);
 }
 
-static int fill_host(CaptureMetadata *metadata) {
+int capture_metadata_fill_host(CaptureMetadata *metadata) {
         char text[SD_ID128_STRING_MAX];
         struct utsname host;
         sd_id128_t id;
@@ -144,7 +144,7 @@ int capture_metadata_make(const Session *session, const char *id, const Instance
 
         int r = metadata_new(&metadata);
         if (r >= 0)
-                r = fill_host(metadata);
+                r = capture_metadata_fill_host(metadata);
         if (r >= 0)
                 r = spec_to_json(session->spec, &spec);
         if (r < 0)

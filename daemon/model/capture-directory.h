@@ -27,3 +27,5 @@ void capture_directory_discard(Manager *manager, char *id);
 
 /* For a capture of the session that is about to begin. */
 int capture_metadata_make(const Session *session, const char *id, const Instance *instance, CaptureMetadata **ret);
+/* The kernel, the boot and the machine of now. */
+int capture_metadata_fill_host(CaptureMetadata *metadata);

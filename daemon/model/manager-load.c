@@ -9,6 +9,7 @@
 #include "model/capture-finish.h"
 #include "model/capture-list.h"
 #include "model/manager.h"
+#include "model/previous-boot.h"
 #include "model/retention.h"
 #include "model/text-file.h"
 
@@ -124,6 +125,8 @@ static void load_done(Job *base) {
                 manager->profiles = STEAL_PTR(job->profiles);
                 take_captures(manager, job);
                 manager_enforce_retention(manager);
+                if (job->first && manager->saves_previous_boot)
+                        previous_boot_save(manager);
         }
         job->done(job->r, &job->error, NULL, job->userdata);
         load_job_free(&job->job.item);

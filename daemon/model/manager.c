@@ -41,6 +41,7 @@ int manager_new(const ManagerConfig *config, Error *error, Manager **ret) {
         manager->event = sd_event_ref(config->event);
         manager->observer = config->observer ? config->observer : &no_observer;
         manager->observer_userdata = config->observer_userdata;
+        manager->saves_previous_boot = config->saves_previous_boot;
         LIST_INIT(&manager->sessions);
         LIST_INIT(&manager->captures);
         LIST_INIT(&manager->sources);

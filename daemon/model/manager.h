@@ -57,6 +57,7 @@ typedef struct ManagerConfig {
         const char *runtime_path;         /* what must be known after a crash, and not after a reboot */
         char *const *settings_files;      /* in order; a directory stands for its *.json in order */
         char *const *profile_directories; /* the first that has a name wins */
+        bool saves_previous_boot;         /* see previous-boot.h: the system's own daemon does */
         const ManagerObserver *observer;  /* borrowed */
         void *observer_userdata;
 } ManagerConfig;
@@ -85,6 +86,7 @@ struct Manager {
         struct WatchList watches;           /* of all sessions, and those that are ending */
         uint64_t last_sink_id;
         bool retention_pending; /* the file system is being looked at */
+        bool saves_previous_boot;
         bool shutting_down;
         ModelDone shutdown_done; /* NULL: nobody waits */
         void *shutdown_userdata;

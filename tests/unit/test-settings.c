@@ -34,6 +34,7 @@ static void test_defaults(void **state) {
         assert_int_equal(settings->authorizations_per_user_max, 4);
         assert_true(settings->captures_compress);
         assert_string_equal(settings->clock, "mono");
+        assert_string_equal(settings->previous_boot_instance, "ktraced-boot");
 }
 
 static void test_all_keys(void **state) {
@@ -41,7 +42,8 @@ static void test_all_keys(void **state) {
                 "{\"sessions_max\": 5, \"sessions_per_user_max\": 6, \"buffer_memory_max\": \"2G\",\n"
                 "\"buffer_size\": 1048576, \"segment_size\": \"32M\",\n"
                 "\"authorization_timeout\": \"1min\", \"authorizations_max\": 7,\n"
-                "\"authorizations_per_user_max\": 8, \"captures_compress\": false, \"clock\": \"boot\"}\n";
+                "\"authorizations_per_user_max\": 8, \"captures_compress\": false, \"previous_boot_instance\": \"\", "
+                "\"clock\": \"boot\"}\n";
         Settings *settings = *state;
         CLEANUP(error_clear) Error error = ERROR_INIT;
 
@@ -55,6 +57,7 @@ static void test_all_keys(void **state) {
         assert_int_equal(settings->authorizations_max, 7);
         assert_int_equal(settings->authorizations_per_user_max, 8);
         assert_false(settings->captures_compress);
+        assert_string_equal(settings->previous_boot_instance, "");
         assert_string_equal(settings->clock, "boot");
 }
 
@@ -110,6 +113,8 @@ static void test_bad(void **state) {
                 { "{\"authorization_timeout\": \"1ms\"}", "f:1: authorization_timeout: 1ms is out of range" },
                 { "{\"clock\": \"No Clock\"}", "f:1: clock: \"No Clock\" is not a valid name" },
                 { "{\"captures_compress\": 1}", "f:1: captures_compress: must be a boolean" },
+                { "{\"previous_boot_instance\": \"../x\"}",
+                  "f:1: previous_boot_instance: \"../x\" is not a valid name" },
                 { "{\"clock\": 1}", "f:1: clock: must be a string" },
         };
         Settings *settings = *state;

@@ -88,12 +88,15 @@ class Guest:
     """A running guest, from the constructor, which returns when it has booted, to close().
 
     kernel: a name in image.KERNELS, or rt.KERNEL. tree: a folder to unpack over the root. disk: from new_disk(); without one, what
-    the guest writes is gone with it. `boot_seconds` is the time it took, `state` systemd's word for the result."""
+    the guest writes is gone with it. append: more of the kernel's command line. reboots: a guest that reboots, or
+    panics, boots again, see crash(); else it ends. `boot_seconds` is the time it took, `state` systemd's word for the result."""
 
-    def __init__(self, kernel, tree=None, disk=None, cpus=2, memory=2048, log=None):
+    def __init__(self, kernel, tree=None, disk=None, cpus=2, memory=2048, log=None, append="", reboots=False):
         self.kernel = kernel
         self.cpus = cpus
         self.memory = memory
+        self.append = f"panic={1 if reboots else -1} {append}"
+        self.reboots = reboots
         self._folder = tempfile.TemporaryDirectory(prefix="ktraced-vm-")
         self.folder = pathlib.Path(self._folder.name)
         self.console = self.folder / "console.log"
@@ -130,9 +133,9 @@ class Guest:
             "nice", "-n", "10", "setpriv", "--pdeathsig", "KILL", "--",
             *qemu.command(),
             "-accel", accelerator, "-cpu", "max,-svm", "-machine", "q35", "-smp", str(self.cpus), "-m", str(self.memory),
-            "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot",
+            "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", *([] if self.reboots else ["-no-reboot"]),
             *self._kernel(),
-            "-append", "root=/dev/nvme0n1 rw console=ttyS0 tsc=reliable panic=-1 systemd.log_target=journal",
+            "-append", f"root=/dev/nvme0n1 rw console=ttyS0 tsc=reliable systemd.log_target=journal {self.append}",
             "-drive", f"if=none,id=root,format=raw,{root}", "-device", "nvme,drive=root,serial=root",
             "-drive", f"if=none,id=payload,format=raw,readonly=on,file={self.folder / 'payload.tar'}",
             "-device", "virtio-blk-pci,drive=payload",
@@ -248,6 +251,19 @@ class Guest:
         if isinstance(data, str):
             data = data.encode()
         self._ask({"put": str(path), "mode": mode, "size": len(data)}, data, timeout=300)
+
+    def crash(self):
+        """Has the kernel panic; returns when the guest, which `reboots`, has booted again. Its memory is not cleared."""
+        self._send({"run": ["sh", "-c", "echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger"], "timeout": 60})
+        # An answer that was cut off may come before the agent's first word.
+        deadline = time.monotonic() + BOOT_SECONDS
+        header = {}
+        while "ready" not in header:
+            try:
+                header, _ = self._receive(deadline)
+            except json.JSONDecodeError:
+                continue
+        self.state = header["ready"]
 
     def power_off(self, timeout=120):
         """Shuts the guest down as `systemctl poweroff` does, so that its disk can be booted again."""
