@@ -305,3 +305,53 @@ def test_journal(polkit, start_daemon, journal):
     wait_until(lambda: complete(root), "there is no capture")
     assert complete(root)[-1]["reason"] in ("w: journal", "other: journal")
     root.close()
+
+
+def test_reload_of_a_session(root, daemon, writer):
+    """It waits for what its profile says now; what cannot be leaves what was there."""
+    program = writer(2, 1)
+    event = f"event={WRITE} if {by_fd_9(program)}"
+
+    def write_profile(watch_text):
+        spec = {"events": [WRITE], "mode": "ring", "ring_size": "1M", "watches": [watch_text]}
+        (daemon.profiles / "mine.json").write_text(json.dumps({"description": "of a test", "cost": "low", **spec}))
+
+    write_profile("never event=syscalls:sys_enter_write if fd == 77")
+    session = root.start("mine", {"profile": "mine"})
+    write_profile(f"w {event}")
+    root.session(session, "Reload")
+    assert [entry["name"] for entry in root.describe(session)["watches"]] == ["w"]
+    assert len(daemon.instances()) == 2
+    write_profile("w event=no:such_event")
+    with pytest.raises(BusError, match="no:such_event"):
+        root.session(session, "Reload")
+    program.go()
+    wait_fired(root, session)
+
+
+def switches(pid):
+    """Of all threads."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as status:
+            total += sum(int(n) for n in re.findall(r"ctxt_switches:\s+(\d+)", status.read()))
+    return total
+
+
+def test_one_that_waits_wakes_nobody(root, daemon, writer):
+    """Nor does an event whose time has not come again."""
+    program = writer(100000, 100)
+    watches = [f"w event={WRITE} interval=1h if {by_fd_9(program)}", "other event=sched:sched_switch if prev_pid == -7"]
+    session = ring(root, *watches)
+
+    def quiet(during=lambda: None):
+        before = switches(daemon.process.pid)
+        during()
+        time.sleep(1)
+        return switches(daemon.process.pid) == before
+
+    wait_until(quiet, "the daemon is never idle")
+    program.go()
+    wait_fired(root, session)
+    wait_until(lambda: len(complete(root)) == 1, "there is no capture")
+    wait_until(lambda: quiet(program.go), "events wake the daemon though they are not permitted again")
