@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,14 @@
 #include "core/text.h"
 #include "kernel/catalog.h"
 #include "kernel/instance-private.h"
+#include "kernel/synthetic.h"
 
 /* Bytes for each CPU. The kernel gives two pages at least. */
 #define BUFFER_SIZE 8192U
 #define TEXT_SIZE 4096U
+/* What the event of a latency is called, and in it the time in usec. */
+#define LATENCY_NAME "late"
+#define LATENCY_FIELD "usecs"
 /* More text than the buffers of many CPUs hold: where events come faster than they are read, there is an end. */
 #define READS_MAX 256U
 
@@ -23,16 +28,49 @@ struct EventWatch {
         int pipe;
 };
 
-/* The spec of a session that records what the watch looks for. */
-static int make_spec(const WatchSpec *watch, Spec **ret) {
+static int set_strings(Spec *spec, SpecKey key, SpecType type, char *const *strings) {
+        return spec_set(spec, key, &(SpecValue){ .has = type, .strings = strings }, NULL);
+}
+
+/* An event of its own, made by the kernel for each two that have the same in the fields, with the time between them;
+ * the filter lets those pass that took too long. */
+static int set_query(Spec *spec, const WatchSpec *watch) {
+        CLEANUP_FREE char *query = NULL, *filter = NULL;
+        int r;
+
+        if (asprintf(&query,
+                     LATENCY_NAME
+                     "=SELECT start.%s AS matched, (end.TIMESTAMP_USECS - start.TIMESTAMP_USECS) AS " LATENCY_FIELD
+                     " FROM %s AS start JOIN %s AS end ON start.%s = end.%s",
+                     watch->match_from, strchr(watch->from, ':') + 1, strchr(watch->to, ':') + 1, watch->match_from,
+                     watch->match_to) < 0) {
+                query = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&filter, LATENCY_FIELD " > %" PRIu64, watch->threshold) < 0) {
+                filter = NULL;
+                return -ENOMEM;
+        }
+        r = set_strings(spec, SPEC_SQL, SPEC_TYPE_STRINGS, (char *[]){ query, NULL });
+        if (r < 0)
+                return r;
+        return set_strings(spec, SPEC_FILTERS, SPEC_TYPE_MAP, (char *[]){ (char *) LATENCY_NAME, filter, NULL });
+}
+
+/* The spec of a session that records what the watch looks for. Of a latency, `events` are the two that it is between:
+ * they are looked up, and not recorded. */
+static int make_spec(const WatchSpec *watch, bool events, Spec **ret) {
         CLEANUP(spec_freep) Spec *spec = NULL;
-        char *events[] = { watch->what, NULL }, *filters[] = { watch->what, watch->filter, NULL };
         int r = spec_new(&spec);
 
-        if (r >= 0)
-                r = spec_set(spec, SPEC_EVENTS, &(SpecValue){ .has = SPEC_TYPE_STRINGS, .strings = events }, NULL);
+        if (r >= 0 && watch->kind == WATCH_LATENCY)
+                r = set_query(spec, watch);
+        if (r >= 0 && watch->kind == WATCH_LATENCY && events)
+                r = set_strings(spec, SPEC_EVENTS, SPEC_TYPE_STRINGS, (char *[]){ watch->from, watch->to, NULL });
+        if (r >= 0 && watch->kind == WATCH_EVENT)
+                r = set_strings(spec, SPEC_EVENTS, SPEC_TYPE_STRINGS, (char *[]){ watch->what, NULL });
         if (r >= 0 && watch->filter)
-                r = spec_set(spec, SPEC_FILTERS, &(SpecValue){ .has = SPEC_TYPE_MAP, .strings = filters }, NULL);
+                r = set_strings(spec, SPEC_FILTERS, SPEC_TYPE_MAP, (char *[]){ watch->what, watch->filter, NULL });
         if (r < 0)
                 return r;
         spec->buffer_size = BUFFER_SIZE;
@@ -40,9 +78,9 @@ static int make_spec(const WatchSpec *watch, Spec **ret) {
         return 0;
 }
 
-static int resolve(const WatchSpec *watch, Error *error, Spec **ret_spec, EventSelection *ret) {
+static int resolve(const WatchSpec *watch, bool events, Error *error, Spec **ret_spec, EventSelection *ret) {
         CLEANUP(spec_freep) Spec *spec = NULL;
-        int r = make_spec(watch, &spec);
+        int r = make_spec(watch, events, &spec);
 
         if (r < 0)
                 return error_set_errno(error, r, "watches: %s", watch->name);
@@ -58,14 +96,14 @@ static int resolve(const WatchSpec *watch, Error *error, Spec **ret_spec, EventS
 int event_watch_check(const WatchSpec *watch, Error *error, bool *tells_of_memory) {
         CLEANUP(event_selection_clear) EventSelection selection = { 0 };
         CLEANUP(spec_freep) Spec *spec = NULL;
-        int r = resolve(watch, error, &spec, &selection);
+        int r = resolve(watch, true, error, &spec, &selection);
 
         if (r >= 0)
                 *tells_of_memory |= selection.tells_of_memory;
         return r;
 }
 
-/* The text of events, which is read only to be taken out of the buffer, goes by the pages of a reader of its own. */
+/* Whoever polls it is not to wait until a part of the buffer is full. */
 static int open_pipe(EventWatch *watch, Error *error) {
         struct tracefs_instance *tracefs = watch->instance->tracefs;
 
@@ -80,12 +118,17 @@ static int open_pipe(EventWatch *watch, Error *error) {
 static int set_up(EventWatch *watch, const char *name, const WatchSpec *spec, Error *error) {
         CLEANUP(event_selection_clear) EventSelection selection = { 0 };
         CLEANUP(spec_freep) Spec *own = NULL;
-        int r = resolve(spec, error, &own, &selection);
+        int r = resolve(spec, false, error, &own, &selection);
 
         if (r >= 0)
                 r = instance_create(name, error, &watch->instance);
         if (r >= 0)
                 r = instance_configure(watch->instance, own, &selection, error);
+        if (r >= 0) {
+                r = synthetic_set(watch->instance, own, error);
+                if (r < 0)
+                        error_prefix(error, "watches: %s", spec->name);
+        }
         if (r >= 0)
                 r = open_pipe(watch, error);
         return r < 0 ? r : instance_set_tracing(watch->instance, true, error);

@@ -3,9 +3,11 @@
 
 /*
  * EventWatch: notices that events of the kernel occur, by a small trace instance of its own that records nothing
- * else. Its descriptor becomes readable at once when one is there: with buffer_percent 0 whoever polls trace_pipe is
- * woken by each event (rb_wakeups(), kernel/trace/ring_buffer.c, 5.15), and the trouble that some kernels have with
- * waiting for pages of trace_pipe_raw does not arise.
+ * else. Too long a time between two events is an event, too: a synthetic one, see synthetic.h.
+ *
+ * Its descriptor becomes readable at once when one is there: with buffer_percent 0 whoever polls trace_pipe is woken
+ * by each event (rb_wakeups(), kernel/trace/ring_buffer.c, 5.15), and the trouble that some kernels have with waiting
+ * for pages of trace_pipe_raw does not arise.
  *
  * Life cycle: event_watch_new() makes the instance, which notices from then on; event_watch_drain() empties it;
  * event_watch_destroy().
@@ -18,13 +20,13 @@
 
 typedef struct EventWatch EventWatch;
 
-/* Whether the kernel has the events of a watch of kind WATCH_EVENT, and they the fields of its filter. The errors are
- * those of catalog_resolve(), behind the watch's name. *tells_of_memory is set when the filter does, see
- * filter_tells_of_memory(). */
+/* Whether the kernel has the events of a watch of kind WATCH_EVENT or WATCH_LATENCY, and they the fields of its
+ * filter. The errors are those of catalog_resolve(), behind the watch's name. *tells_of_memory is set when the filter
+ * does, see filter_tells_of_memory(). */
 int event_watch_check(const WatchSpec *watch, Error *error, bool *tells_of_memory);
 
 /* `name`: of the instance, without prefix, see instance_create(). */
-int event_watch_new(const char *name, const WatchSpec *watch, Error *error, EventWatch **ret);
+int event_watch_new(const char *name, const WatchSpec *spec, Error *error, EventWatch **ret);
 /* Removes the instance. */
 int event_watch_destroy(EventWatch *watch);
 

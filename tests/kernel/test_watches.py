@@ -196,6 +196,13 @@ def test_bad_watches(root, daemon, text, message):
     assert len(root.manager("ListSessions")) == 1 and len(daemon.instances()) == 2
 
 
+@pytest.mark.skipif(os.path.exists("/sys/kernel/tracing/events/sched/sched_switch/hist"), reason="the VM tier has it")
+def test_latency_where_the_kernel_cannot(root, daemon):
+    with pytest.raises(BusError, match="NotSupportedByKernel.*watches: w: "):
+        ring(root, "w latency=10ms from=sched:sched_waking to=sched:sched_switch match=pid,next_pid")
+    assert not daemon.instances()
+
+
 def test_moment_of_an_event(root):
     """From the event to the moment that is fixed: the limit is one for machines that do something else, too. What
     docs/performance.md says was measured with this."""
