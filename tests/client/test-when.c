@@ -24,7 +24,7 @@ static void assert_when(const char *text, uint64_t expected) {
 }
 
 static void test_dates(void **state) {
-        assert_when("2026-11-24", NOW - 13 * 3600 * SEC);
+        assert_when("2026-11-24", NOW - 13 * (3600 * SEC));
         assert_when("2026-11-24 13:00", NOW);
         assert_when("2026-11-24 13:00:07", NOW + 7 * SEC);
         assert_when("1970-01-01 00:00:01", SEC);
