@@ -15,6 +15,7 @@
 #include "kernel/tracing-dir.h"
 
 #define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
+#define LOCKDOWN_REASON "kernel lockdown is in force (confidentiality)"
 
 #define VERSION(major, minor) (((major) << 16) | (minor))
 
@@ -95,8 +96,14 @@ static void facts_clear(Facts *facts) {
         free(facts->readme);
 }
 
-static int facts_read(Facts *facts) {
+/* Only the stricter of its two degrees closes tracefs (LOCKDOWN_TRACEFS, security.h, 5.4). */
+static bool is_locked(void) {
         CLEANUP_FREE char *lockdown = NULL;
+
+        return kernel_text_read(LOCKDOWN_PATH, &lockdown) >= 0 && strstr(lockdown, "[confidentiality]");
+}
+
+static int facts_read(Facts *facts) {
         unsigned long major, minor;
         char *end;
         int r;
@@ -106,8 +113,7 @@ static int facts_read(Facts *facts) {
         major = strtoul(facts->uname.release, &end, 10);
         minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
         facts->version = (unsigned) VERSION(major, minor);
-        /* Only the stricter of its two degrees closes tracefs (LOCKDOWN_TRACEFS, security.h, 5.4). */
-        facts->locked = kernel_text_read(LOCKDOWN_PATH, &lockdown) >= 0 && strstr(lockdown, "[confidentiality]");
+        facts->locked = is_locked();
         if (facts->locked)
                 return 0;
         r = tracing_dir_list_tracers(&facts->tracers);
@@ -157,7 +163,7 @@ static int may_write(const char *file) {
 static int probe_row(const FeatureRow *row, const Facts *facts, Feature *feature) {
         feature->name = row->name;
         if (facts->locked)
-                return set_reason(feature, "kernel lockdown is in force (confidentiality)");
+                return set_reason(feature, LOCKDOWN_REASON);
         if (is_there(row, facts)) {
                 int r = row->written ? may_write(row->written) : 0;
 
@@ -176,7 +182,7 @@ static int probe_row(const FeatureRow *row, const Facts *facts, Feature *feature
 static int probe_graph_instances(const Facts *facts, Feature *feature) {
         feature->name = "function_graph_instances";
         if (facts->locked)
-                return set_reason(feature, "kernel lockdown is in force (confidentiality)");
+                return set_reason(feature, LOCKDOWN_REASON);
         if (!strv_contains(facts->tracers, "function_graph"))
                 return set_reason(feature, "this kernel (%s) was built without CONFIG_FUNCTION_GRAPH_TRACER",
                                   facts->uname.release);
@@ -239,6 +245,12 @@ int features_probe(Error *error, Feature **ret, size_t *ret_n) {
         *ret = features;
         *ret_n = n + N_SPECIAL;
         return 0;
+}
+
+int features_require_tracing(Error *error) {
+        if (!is_locked())
+                return 0;
+        return error_set(error, ERROR_NOT_SUPPORTED_BY_KERNEL, "Nothing can be traced: " LOCKDOWN_REASON);
 }
 
 int features_require(const char *name, const char *purpose, Error *error) {

@@ -24,3 +24,5 @@ void features_free(Feature *features, size_t n);
  * (such as "tracer: function_graph"). `name` is one that features_probe() lists; -EINVAL for another. Looks at the
  * kernel anew (some ms): for the kernel worker. */
 int features_require(const char *name, const char *purpose, Error *error);
+/* What every request needs: that kernel lockdown leaves the tracing directory open. */
+int features_require_tracing(Error *error);

@@ -52,6 +52,9 @@ static int query_events(QueryJob *job) {
 static int query_capabilities(QueryJob *job) {
         int r = features_probe(&job->error, &job->report.features, &job->report.n_features);
 
+        /* Where nothing can be traced, that is the answer, and there are no clocks and options. */
+        if (r >= 0 && features_require_tracing(NULL) < 0)
+                return 0;
         if (r >= 0)
                 r = tracing_dir_list_clocks(&job->report.clocks);
         if (r >= 0)
@@ -62,7 +65,10 @@ static int query_capabilities(QueryJob *job) {
 static void query_run(Job *base) {
         QueryJob *job = (QueryJob *) base;
 
-        job->r = tracing_dir_ensure(&job->error);
+        if (job->query != QUERY_CAPABILITIES)
+                job->r = features_require_tracing(&job->error);
+        if (job->r >= 0)
+                job->r = tracing_dir_ensure(&job->error);
         if (job->r < 0)
                 return;
         switch (job->query) {

@@ -9,6 +9,7 @@
 #include "core/safe-events.h"
 #include "core/strv.h"
 #include "kernel/catalog.h"
+#include "kernel/features.h"
 #include "kernel/own-process.h"
 #include "kernel/tracing-dir.h"
 #include "model/manager.h"
@@ -64,7 +65,9 @@ static int resolve_self(ResolveJob *job) {
 static void resolve_run(Job *base) {
         ResolveJob *job = (ResolveJob *) base;
 
-        job->r = tracing_dir_ensure(&job->error);
+        job->r = features_require_tracing(&job->error);
+        if (job->r >= 0)
+                job->r = tracing_dir_ensure(&job->error);
         if (job->r >= 0)
                 job->r = catalog_resolve(job->resolved->spec, &job->error, &job->resolved->selection);
         if (job->r >= 0)
