@@ -17,7 +17,7 @@ def parse(text):
         match = EVENT.match(line)
         if match:
             found.append(Event(match["comm"], int(match["pid"]), match["name"], match["text"].strip(), []))
-        elif line.startswith("=>"):
+        elif line.lstrip().startswith("=>"):
             found[-1].stack.append(line.split()[1])
     return found
 

@@ -11,6 +11,7 @@ import pytest
 import image
 import tracing_state
 from logins import run_as_user
+from programs import FOLDER, functions_of, with_programs
 from recording import TRACING, parse, read, record, refused
 
 pytestmark = pytest.mark.seconds(900)
@@ -21,6 +22,17 @@ WRITES = 500
 WRITER = f"dd if=/dev/zero of=/root/written bs=1 count={WRITES} status=none"
 # What a script begins with that must not run before the test says so.
 WAIT = "until [ -e /root/go ]; do sleep 0.1; done"
+
+
+@pytest.fixture(scope="module")
+def tree(installed, tmp_path_factory):
+    options = ["-O1", "-fno-omit-frame-pointer", "-no-pie", "-fno-pie"]
+    return with_programs(installed, tmp_path_factory.mktemp("stacked"), ("stacked", *options))
+
+
+@pytest.fixture(scope="module")
+def functions_of_stacked(tree):
+    return functions_of(tree / FOLDER[1:] / "stacked")
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +177,18 @@ def test_stacks_with_events(started):
     events = record(started, "-e sched:sched_process_exec -T", "true")
     exec_ = next(i for i, event in enumerate(events) if event.name == "sched_process_exec")
     assert events[exec_ + 1].name == "kernel_stack" and "bprm_execve" in " ".join(events[exec_ + 1].stack)
-    events = record(started, "-e syscalls:sys_enter_write --user-stack", WRITER)
-    assert "user_stack" in {event.name for event in events}
+
+
+def test_stacks_of_programs(started, functions_of_stacked):
+    """Each with the functions that were being called, from the inmost one on."""
+    events = record(started, "-e syscalls:sys_enter_getpgid --user-stack -F", "stacked 3")
+    assert [event.name for event in events] == ["sys_enter_getpgid", "user_stack"] * 3
+    for event in events[1::2]:
+        # The first address is beside the name of the event.
+        addresses = [int(word, 16) for word in [event.text.split()[1], *event.stack]]
+        for name, address in zip(["inner", "outer", "main"], addresses):
+            start, end = functions_of_stacked[name]
+            assert start < address < end, f"{address:x} is not in {name}"
 
 
 def test_all_functions_must_be_asked_for(started):

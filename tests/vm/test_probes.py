@@ -2,14 +2,24 @@
 """Probes on the kernel and on programs, under the installed unit: exact numbers, known values, no residue."""
 
 import re
+import subprocess
 
 import pytest
 
 import tracing_state
+from programs import FOLDER, LIB, with_programs
 
-pytestmark = pytest.mark.seconds(600)
+pytestmark = pytest.mark.seconds(900)
 
 READS = 10000
+PROBED = f"{FOLDER}/probed"
+# Reads of 1, 2, 3 ... bytes on descriptor 9.
+READER = f"""
+import os
+os.dup2(os.open("/dev/zero", os.O_RDONLY), 9)
+for n in range(1, {READS} + 1):
+    os.read(9, n)
+"""
 DD = f"dd if=/dev/zero of=/dev/null bs=1 count={READS} status=none"
 
 
@@ -23,6 +33,16 @@ def record(guest, *options, program=DD):
 
 def of(lines, event):
     return [line for line in lines if f" {event}: " in line]
+
+
+def numbers(lines, name):
+    """The values of a field, in order."""
+    return [int(re.search(rf"\b{name}=(\S+)", line)[1], 0) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def tree(installed, tmp_path_factory):
+    return with_programs(installed, tmp_path_factory.mktemp("probed"), ("probed", "-O1", "-g"), ("stacked",))
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +69,70 @@ def test_kprobe_counts_every_call(guest):
 def test_kretprobe_has_every_value(guest):
     lines = of(record(guest, "--probe", "kretprobe:ksys_read value=$retval:s64"), "ksys_read")
     assert len([line for line in lines if re.search(r"value=1$", line)]) == READS
+
+
+def test_kprobe_has_the_arguments_of_every_call(guest):
+    guest.put("/root/reader.py", READER)
+    options = ["--probe", "kprobe:ksys_read fd=%di:s32 size=%dx:u64", "-f", "fd == 9"]
+    lines = of(record(guest, *options, program="python3 /root/reader.py"), "ksys_read")
+    assert numbers(lines, "size") == list(range(1, READS + 1))
+
+
+@pytest.mark.parametrize(
+    "probe, name, step",
+    [
+        (f"uprobe:{PROBED}:probed_function number=%di:s64 text=+0(%si):string", "number", 1),
+        (f"uretprobe:{PROBED}:probed_function value=$retval:s64", "value", 3),
+    ],
+)
+def test_uprobe_has_the_arguments_of_every_call(guest, probe, name, step):
+    guest.put("/root/byte", "g")
+    lines = of(record(guest, "--probe", probe, program=f"{PROBED} {READS} </root/byte"), "probed_function")
+    assert numbers(lines, name) == [step * n for n in range(READS)]
+    assert name == "value" or all(line.endswith('text="a text"') for line in lines)
+
+
+def start_probed(guest, program):
+    """Starts the probed program, which calls its function 100 times and ends when there is /root/go."""
+    guest.run(f"rm -f /root/go; (until [ -e /root/go ]; do sleep 0.1; done; echo) | {program} 100 >/root/said &", check=True)
+    guest.run("timeout 60 sh -c 'until grep -q ready /root/said; do sleep 0.1; done'", check=True)
+
+
+@pytest.fixture
+def no_session_left(guest):
+    yield
+    guest.run("ktracectl --no-legend session list | awk '{ print $1 }' | xargs -r ktracectl session remove", check=True)
+
+
+@pytest.mark.parametrize("change", ["stripped", "replaced", "removed"])
+def test_binary_that_changes_while_it_is_traced(guest, no_session_left, tmp_path, change):
+    """What was opened is probed, whatever its path means later: programs that run already and those that had it open.
+    What is at the path then is another program; a new session looks its symbols up again."""
+    program = "/root/changing"
+    guest.run(f"cp {PROBED} {program}", check=True)
+    guest.run(["ktracectl", "session", "start", "one", "--probe", f"uprobe:{program}:probed_function number=%di:s64"], check=True)
+    start_probed(guest, program)
+    if change == "stripped":
+        copy = tmp_path / "changing"
+        subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-s", "-o", copy, LIB / "probed.c"], check=True)
+        guest.put(f"{program}.new", copy.read_bytes(), 0o755)
+        guest.run(f"mv {program}.new {program}", check=True)
+    elif change == "replaced":
+        guest.run(f"cp {FOLDER}/stacked {program}.new; mv {program}.new {program}", check=True)
+    else:
+        guest.run(f"rm {program}", check=True)
+    guest.run("touch /root/go; timeout 60 sh -c 'until grep -q done /root/said; do sleep 0.1; done'", check=True)
+    guest.run("ktracectl session stop one", check=True)
+    lines = of(guest.run("ktracectl --no-pager report one", check=True).stdout.splitlines(), "probed_function")
+    assert numbers(lines, "number") == list(range(100))
+    done = guest.run(["ktracectl", "session", "start", "two", "--probe", f"uprobe:{program}:probed_function"])
+    # The client says so, before the daemon is asked.
+    assert done.status == 2, done.output
+    expected = {"stripped": "is stripped", "replaced": 'no function "probed_function"', "removed": "No such file"}[change]
+    assert program in done.output and expected in done.output
+    # The session goes on with the file that it has.
+    guest.run("ktracectl session start one && ktracectl session remove one", check=True)
+    guest.run(f"rm -f {program} /root/go /root/said", check=True)
 
 
 def test_uprobe_in_a_library(guest):
