@@ -22,6 +22,8 @@
  * which the kernel ends the removal. */
 #define CREATE_ATTEMPTS 10
 #define CREATE_PAUSE_USEC 10000
+#define DESTROY_ATTEMPTS 10
+#define DESTROY_PAUSE_USEC 10000
 /* Of paths below an instance that hold a CPU's number. */
 #define CPU_PATH_SIZE 64
 /* The file of a CPU's numbers has some 200 bytes. */
@@ -185,6 +187,18 @@ static int destroy_in_kernel(struct tracefs_instance *tracefs) {
         return errno ? -errno : -EIO;
 }
 
+/* One that nobody holds any more. Another daemon that starts looks whether it does (is_held()), and has a file of it
+ * open for the moment. */
+static int destroy_own(struct tracefs_instance *tracefs) {
+        int r = destroy_in_kernel(tracefs);
+
+        for (unsigned attempt = 1; r == -EBUSY && attempt < DESTROY_ATTEMPTS; attempt++) {
+                (void) usleep(DESTROY_PAUSE_USEC);
+                r = destroy_in_kernel(tracefs);
+        }
+        return r;
+}
+
 int instance_destroy(Instance *instance) {
         struct tracefs_instance *tracefs = instance->placeholder ? instance->placeholder : instance->tracefs;
         int r, destroyed, removed;
@@ -195,10 +209,10 @@ int instance_destroy(Instance *instance) {
         closep(&instance->placeholder_fd);
         instance->placeholder_fd = -1;
         /* Where the tracer runs in the instance, its settings may not change before it has ended. */
-        destroyed = instance->placeholder ? 0 : destroy_in_kernel(tracefs);
+        destroyed = instance->placeholder ? 0 : destroy_own(tracefs);
         r = lease_release(STEAL_PTR(instance->claim));
         if (instance->placeholder)
-                destroyed = destroy_in_kernel(tracefs);
+                destroyed = destroy_own(tracefs);
         removed = synthetic_remove(instance);
         if (r >= 0)
                 r = removed;
