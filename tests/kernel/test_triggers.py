@@ -153,6 +153,14 @@ def test_synthetic_events_need_the_kernel(root):
     assert root.manager("ListSessions") == []
 
 
+def test_synthetic_events_on_the_command_line(bus, polkit, daemon):
+    done = ktracectl("record", "--synthetic", "x u65 y", "--", "true", bus=bus)
+    assert done.returncode == 2 and "--synthetic: The types of a field are" in done.stderr
+    assert re.search(r"^  x u65 y\n    \^", done.stderr, re.M)
+    done = ktracectl("record", "--synthetic", "x u64 y", "-f", "y >", "-e", WRITE, "--", "true", bus=bus)
+    assert done.returncode == 1 and 'no histogram records "x"' in done.stderr
+
+
 def test_queries_need_the_kernel(root):
     if os.path.exists("/sys/kernel/tracing/events/sched/sched_switch/hist"):
         pytest.skip("this kernel has histograms")

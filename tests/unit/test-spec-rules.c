@@ -213,6 +213,32 @@ static void test_powers_of_symbols_in_histograms(void **state) {
         assert_int_equal(spec_powers(&spec), POWER_TRACE_SYSTEM);
 }
 
+/* Their events are the session's own, and a stack has addresses of the kernel. */
+static void test_synthetic_events(void **state) {
+        char wakeup[] = "wakeup u64 lat; pid_t pid", stack[] = "blocked unsigned long[] stack",
+             *events[] = { wakeup, NULL };
+        char recording[] = "a:b keys=pid:lat=x:onmatch(c.d).trace(wakeup,$lat,pid)",
+             *histograms[] = { recording, NULL };
+        Spec spec = { .synthetic_events = events, .histograms = histograms, .output = -1 };
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        char *key = NULL;
+
+        assert_int_equal(spec_powers(&spec), POWER_TRACE_SYSTEM | POWER_DEFINE_PROBES);
+        assert_false(spec_needs_symbols(&spec));
+        assert_succeeds(spec_validate(&spec, &error), &error);
+        assert_int_equal(spec_source_key(&spec, &key), 0);
+        assert_null(key);
+        assert_true(spec_has_own_event(&spec, "wakeup"));
+        assert_false(spec_has_own_event(&spec, "sleep"));
+
+        spec.histograms = NULL;
+        assert_fails(spec_validate(&spec, &error), &error, ERROR_INVALID_ARGUMENT, "no histogram records \"wakeup\"");
+        events[0] = stack;
+        assert_int_equal(spec_powers(&spec),
+                         POWER_TRACE_SYSTEM | POWER_DEFINE_PROBES | POWER_TRACE_FUNCTIONS | POWER_KERNEL_ADDRESSES);
+        assert_true(spec_needs_symbols(&spec));
+}
+
 static void test_watches(void **state) {
         char latency[] = "a latency=1s from=a:b to=c:d match=pid action=stop", event[] = "b event=c:d";
         char *texts[] = { latency, NULL, NULL };
@@ -241,7 +267,7 @@ int main(void) {
                 spec_test(test_graph_rules),       spec_test(test_output_excludes_rotation),
                 spec_test(test_has_processes),     spec_test(test_powers),
                 spec_test(test_powers_of_tracers), spec_test(test_powers_of_symbols_in_histograms),
-                spec_test(test_watches),
+                spec_test(test_watches),           spec_test(test_synthetic_events),
         };
 
         return cmocka_run_group_tests_name("spec-rules", tests, NULL, NULL);
