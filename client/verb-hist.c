@@ -157,6 +157,7 @@ static void print_tracked(struct json_object *tracked) {
                         printf("%*s%s %" PRIu64, TRACKED_INDENT, "", name, json_object_get_uint64(value));
         }
         if (json_object_object_get_ex(tracked, "saved", &saved)) {
+                putchar(':');
                 json_object_object_foreach(saved, field, kept) {
                         const char *text = json_object_get_string(kept);
 

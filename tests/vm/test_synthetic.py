@@ -88,15 +88,18 @@ def remove(guest, *sessions):
 
 
 def saved(guest, session):
-    """The events of the capture of a session, which is removed."""
-    script = f"""
-        ktracectl session stop {session}
-        capture=$(ktracectl --no-legend capture list | awk '$2 == "{session}" {{ print $1 }}')
-        ktracectl capture export $capture /root/saved.dat
-        ktracectl session remove {session}; ktracectl capture delete $capture
-    """
-    guest.run(script, timeout=300, check=True)
+    """The events of the capture of a session, both of which are removed."""
+    guest.run(["ktracectl", "session", "stop", session], timeout=300, check=True)
+    remove(guest, session)
+    captures = json.loads(guest.run("ktracectl --json=short capture list", check=True).stdout)
+    (capture,) = [capture["id"] for capture in captures if capture["name"] == session]
+    guest.run(["ktracectl", "capture", "export", "--segment=1", capture, "/root/saved.dat"], check=True)
+    guest.run(["ktracectl", "capture", "delete", capture], check=True)
     return read(guest, "/root/saved.dat")
+
+
+def delete_captures(guest):
+    guest.run("ktracectl --no-legend capture list | awk '{ print $1 }' | xargs -r ktracectl capture delete", check=True)
 
 
 def test_wakeup_latency_is_that_of_the_events(guest):
@@ -104,3 +107,137 @@ def test_wakeup_latency_is_that_of_the_events(guest):
     assert len(latencies(events)) >= SLEEPS
     assert sorted(latencies(events)) == sorted(expected_latencies(events))
     assert any("comm=sleep" in event.text for event in events if event.name == "wakeup_latency")
+
+
+def test_filter_and_fields_of_the_other_event(guest):
+    """Parameters can be fields of the event that was waited for, by name or with its name before it."""
+    event = "woken u64 lat; pid_t pid; int target_cpu; int prio"
+    action = "onmatch(sched.sched_waking).woken($wakeup_lat,next_pid,target_cpu,sched.sched_waking.prio)"
+    options = ["--synthetic", event, "-f", "lat >= 1000", "--hist", WAKING, "--hist", f"{LATENCY}:{action}", "-e", "sched_waking"]
+    events = record(guest, *options)
+    found = [event for event in events if event.name == "woken"]
+    assert all(field(event, "lat") >= 1000 for event in found)
+    places = {(field(event, "pid"), field(event, "target_cpu"), field(event, "prio")) for event in events if event.name == "sched_waking"}
+    assert {(field(event, "pid"), field(event, "target_cpu"), field(event, "prio")) for event in found} <= places
+
+
+def test_two_sessions_with_one_name(guest):
+    """Each has its own event of that name, with other fields, and the histogram of it."""
+    options = ["--hist", WAKING, "--hist", f"{LATENCY}:{MATCH} if next_comm == \"sleep\"", "--hist", "wakeup_latency keys=comm:vals=lat"]
+    start(guest, "one", "--synthetic", EVENT, *options)
+    start(guest, "two", "--synthetic", "wakeup_latency u64 lat", "--hist", WAKING, "--hist", f"{LATENCY}:onmatch(sched.sched_waking).wakeup_latency($wakeup_lat)")
+    guest.run(SLEEPER, check=True)
+    assert "wakeup_latency" not in guest.run("ktracectl list events", check=True).stdout
+    text = guest.run("ktracectl hist one", check=True).stdout
+    assert "ktraced_" not in text and ".trace(wakeup_latency,$wakeup_lat,next_pid,next_comm)" in text
+    (found,) = hist(guest, "one", "wakeup_latency")
+    (row,) = found["rows"]
+    assert row["key"] == {"comm": "sleep"}
+    one, two = saved(guest, "one"), saved(guest, "two")
+    ours = [event for event in one if event.name == "wakeup_latency"]
+    assert {"comm=sleep" in event.text for event in ours} == {True} and len(ours) >= SLEEPS
+    assert row["values"] == {"hitcount": len(ours), "lat": sum(field(event, "lat") for event in ours)}
+    theirs = [event.text for event in two if event.name == "wakeup_latency"]
+    assert len(theirs) > len(ours) and all(re.fullmatch(r"lat=\d+", text) for text in theirs)
+
+
+def test_greatest_value_and_what_was_saved(guest):
+    save = f"{LATENCY}:{MATCH}:onmax($wakeup_lat).save(next_comm,prev_pid) if next_comm == \"sleep\""
+    start(guest, "max", "--synthetic", EVENT, "--hist", WAKING, "--hist", save)
+    guest.run(SLEEPER, check=True)
+    (found,) = hist(guest, "max", "sched:sched_switch")
+    text = guest.run("ktracectl hist max sched:sched_switch", check=True).stdout
+    most = collections.defaultdict(int)
+    for pid, lat in latencies(saved(guest, "max")):
+        most[pid] = max(most[pid], lat)
+    assert len(most) >= SLEEPS
+    tracked = {row["key"]["next_pid"]: row["tracked"] for row in found["rows"] if row["tracked"][0]["max"] > 0}
+    assert {pid: kept[0]["max"] for pid, kept in tracked.items()} == most
+    for kept in tracked.values():
+        (one,) = kept
+        assert one["saved"]["next_comm"] == "sleep" and one["saved"]["prev_pid"] >= 0
+        assert re.search(rf"^ +max {one['max']}: next_comm=sleep prev_pid={one['saved']['prev_pid']}$", text, re.M)
+
+
+def test_last_value_that_changed(guest):
+    what = "syscalls:sys_enter_read keys=fd:c=count:onchange($c).save(count) if comm == \"dd\" && count < 10"
+    start(guest, "change", "--hist", what)
+    for size in [7, 9]:
+        guest.run(f"dd if=/dev/zero of=/dev/null bs={size} count=3 status=none", check=True)
+    (found,) = hist(guest, "change")
+    (row,) = found["rows"]
+    assert row["key"] == {"fd": 0} and row["values"] == {"hitcount": 6}
+    assert row["tracked"] == [{"changed": 9, "saved": {"count": 9}}]
+    remove(guest, "change")
+    delete_captures(guest)
+
+
+def test_own_events_in_actions(guest):
+    """A probe of the session starts the clock, and one of its synthetic events goes into a histogram that waits for it."""
+    options = [
+        "--probe", "enter=kprobe:ksys_read fd=%di:s32", "--probe", "leave=kretprobe:ksys_read got=$retval:s64",
+        "--synthetic", "took u64 us; s64 got",
+        "--hist", "enter keys=common_pid:ts0=common_timestamp.usecs if fd == 0",
+        "--hist", "leave keys=common_pid:us=common_timestamp.usecs-$ts0:onmatch(enter).took($us,got)",
+        "--hist", "took keys=got",
+    ]  # fmt: skip
+    start(guest, "own", *options)
+    guest.run("dd if=/dev/zero of=/dev/null bs=4242 count=50 status=none", check=True)
+    text = guest.run("ktracectl hist own leave", check=True).stdout
+    assert "onmatch(enter).trace(took,$us,got)" in text
+    (found,) = hist(guest, "own", "took")
+    (row,) = [row for row in found["rows"] if row["key"]["got"] == 4242]
+    assert row["values"]["hitcount"] == 50
+    assert len([event for event in saved(guest, "own") if event.name == "took" and field(event, "got") == 4242]) == 50
+
+
+def test_a_killed_daemon_leaves_nothing(guest):
+    start(guest, "one", "--synthetic", EVENT, "--hist", WAKING, "--hist", f"{LATENCY}:{MATCH}")
+    guest.run("systemctl kill --signal=KILL ktraced; sleep 1; systemctl start ktraced", check=True)
+    for _ in range(60):
+        if not guest.run(f"cat {TRACING}/dynamic_events; ls {TRACING}/instances", check=True).output:
+            break
+        guest.run("sleep 1", check=True)
+    guest.run("ktracectl --no-legend session list | awk '{ print $1 }' | xargs -r ktracectl session remove", check=True)
+    delete_captures(guest)
+
+
+@pytest.mark.parametrize(
+    "options, texts",
+    [
+        # Refused before the kernel is asked.
+        (["--hist", WAKING, "--hist", f"{LATENCY}:onmatch(sched.sched_wakin).trace(wakeup_latency,$wakeup_lat,next_pid,next_comm)"], ['No event is called "sched.sched_wakin"']),
+        (["--hist", WAKING, "--hist", LATENCY + ":onmatch(sched.sched_waking).trace(wakeup_latency,$wakeup_lat,next_pdi,next_comm)"], ['field "next_pdi"; did you mean "next_pid"?', "^"]),
+        (["--hist", WAKING, "--hist", LATENCY + ":onmatch(sched.sched_waking).trace(wakeup_latency,$wakeup_lat,sched.sched_waking.pdi,next_comm)"], ['That event has no field "pdi"', "^"]),
+        (["--hist", WAKING, "--hist", f"{LATENCY}:{MATCH}:onmax($wakeup_lat).save(next_com)"], ['"next_com"; did you mean', "^"]),
+        # By the kernel, with the names that the session gave.
+        (["--hist", WAKING, "--hist", LATENCY + ":onmatch(sched.sched_waking).trace(wakeup_latency,next_comm,next_pid,next_comm)"], ["Param type doesn't match", "trace(wakeup_latency,", "^"]),
+        (["--hist", WAKING, "--hist", LATENCY + ":onmatch(sched.sched_waking).trace(wakeup_latency,$wakeup_lat,sched.sched_waking.$none,next_comm)"], ["The kernel refused", "Couldn't find", "^"]),
+    ],
+)  # fmt: skip
+def test_refusals(guest, options, texts):
+    done = guest.run(["ktracectl", "session", "start", "bad", "--synthetic", EVENT, *options])
+    assert done.status == 1
+    for text in texts:
+        assert text in done.output
+    assert "ktraced_" not in done.output and "clock=" not in done.output
+
+
+def test_stacks(guest):
+    """From one event to the next, and with what the kernel needs for it: 6.3."""
+    options = [
+        "--synthetic", "blocked pid_t pid; u64 delta; unsigned long[] stack",
+        "--hist", "sched:sched_switch keys=prev_pid:ts=common_timestamp.usecs,st=stacktrace if prev_comm == \"sleep\" && prev_state == 1",
+        "--hist", "sched:sched_switch keys=next_pid:delta=common_timestamp.usecs-$ts,s=$st:onmatch(sched.sched_switch).trace(blocked,next_pid,$delta,$s)",
+    ]  # fmt: skip
+    if tuple(int(part) for part in guest.kernel.split(".")[:2]) < (6, 3):
+        done = guest.run(["ktracectl", "session", "start", "bad", *options])
+        assert done.status == 1 and "The kernel refused" in done.output
+        return
+    start(guest, "stacks", *options)
+    guest.run(SLEEPER, check=True)
+    text = guest.run("ktracectl session stop stacks && ktracectl --no-pager report stacks", check=True).stdout
+    remove(guest, "stacks")
+    delete_captures(guest)
+    assert len(re.findall(r"blocked: ", text)) >= SLEEPS
+    assert "schedule" in text
