@@ -170,7 +170,7 @@ def test_segments(polkit, root, nobody):
             assert error.name == "org.ktraced1.Error.WrongState", error
         return nobody.get(session, SESSION, "State") == "stopped"
 
-    wait_until(rotated, "a session with too many segments goes on")
+    wait_until(rotated, "a session with too many segments goes on", timeout=60)
     assert nobody.describe(session)["reason"] == "budget"
     assert use(nobody, "segments")[2] >= 3
     exceeded(lambda: nobody.start("two", QUIET), "segments: 1 more are wanted", f"user {NOBODY} uses", "of the 3")
@@ -188,7 +188,7 @@ def test_disk(polkit, root, nobody, writer):
     session = nobody.start("busy", {"events": ["raw_syscalls"], "pids": [busy.pid], "buffer_size": "4M"})
     capture = nobody.capture_of(session)
     busy.go()
-    wait_until(lambda: nobody.get(session, SESSION, "State") == "stopped", "a session writes more than it may")
+    wait_until(lambda: nobody.get(session, SESSION, "State") == "stopped", "a session writes more than it may", timeout=60)
     assert nobody.describe(session)["reason"] == "budget"
     assert f"(busy) ends: disk: user {NOBODY} uses" in nobody.daemon.log
     nobody.capture(capture, "Pin", "(b)", True)
@@ -201,7 +201,7 @@ def test_disk(polkit, root, nobody, writer):
 class Flood:
     """Calls without end, answered or not, until stop()."""
 
-    def __init__(self, daemon, uid, method=MANAGER):
+    def __init__(self, daemon, uid):
         self.refusals, self.answers = 0, 0
         self._connection = daemon.bus.connect(uid)
         self._stopped = threading.Event()
@@ -225,23 +225,23 @@ class Flood:
         self._connection.close_sync(None)
 
 
-@pytest.mark.settings(requests_max=1000, requests_per_user_max=20)
+@pytest.mark.settings(requests_max=1000, requests_per_user_max=5)
 def test_requests_a_second(polkit, daemon, root, nobody, other):
     """Who asks too often is refused, for a moment; others are not, nor is root."""
     flood = Flood(daemon, NOBODY)
     begin = time.monotonic()
     try:
-        wait_until(lambda: flood.refusals > 50, "a flood is not refused")
+        wait_until(lambda: flood.refusals > 20, "a flood is not refused", timeout=60)
         # Also what the bus library answers itself counts.
         message = exceeded(lambda: [nobody.get(ROOT, MANAGER, "Version") for _ in range(100)], "requests: 1 more are wanted")
-        assert f"user {NOBODY} uses 20 of the 20 that requests_per_user_max allows" in message
-        for _ in range(10):
+        assert f"user {NOBODY} uses 5 of the 5 that requests_per_user_max allows" in message
+        for _ in range(3):
             other.manager("ListSessions")
         for _ in range(100):
             root.manager("ListSessions")
     finally:
         flood.stop()
-    assert flood.answers <= 20 * (2 + time.monotonic() - begin)
+    assert flood.answers <= 5 * (2 + time.monotonic() - begin)
 
     def answered():
         try:
@@ -250,10 +250,10 @@ def test_requests_a_second(polkit, daemon, root, nobody, other):
             assert error.name == QUOTA
             return False
 
-    wait_until(answered, "who asked too often is refused for good")
+    wait_until(answered, "who asked too often is refused for good", timeout=30)
 
 
-@pytest.mark.settings(signals_max=1000, signals_per_user_max=10)
+@pytest.mark.settings(signals_max=1000, signals_per_user_max=1)
 def test_signals_a_second(polkit, daemon, root, nobody):
     """Signals go to everybody, so that who causes too many cannot go on; to look at things is still possible."""
 
@@ -262,7 +262,7 @@ def test_signals_a_second(polkit, daemon, root, nobody):
             nobody.session(nobody.create("", QUIET), "Remove")
 
     message = exceeded(many, "signals: 1 more are wanted")
-    assert f"user {NOBODY} uses 10 of the 10 that signals_per_user_max allows" in message or "signals" in message
+    assert re.search(rf"user {NOBODY} uses \d+ of the 1 that signals_per_user_max allows", message), message
     nobody.manager("ListSessions")
     root.session(root.create("", QUIET), "Remove")
 

@@ -42,7 +42,7 @@ AGENT = """
 
 def authority(connection, method, parameters):
     connection.call_sync(
-        AUTHORITY, AUTHORITY_PATH, AUTHORITY_INTERFACE, method, parameters, None, Gio.DBusCallFlags.NONE, 10000, None
+        AUTHORITY, AUTHORITY_PATH, AUTHORITY_INTERFACE, method, parameters, None, Gio.DBusCallFlags.NONE, 30000, None
     )
 
 
