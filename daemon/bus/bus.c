@@ -74,6 +74,7 @@ static int bus_on_name_requested(sd_bus_message *reply, void *userdata, sd_bus_e
         return 0;
 }
 
+/* All that matters is that the peer is known from then on. */
 static void bus_on_uid(int r, uid_t uid, void *userdata) {
 }
 
