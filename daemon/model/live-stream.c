@@ -16,7 +16,8 @@
 #include "model/manager.h"
 #include "model/source.h"
 
-/* What fits into less is no page with what else must have room. */
+/* In a smaller one a page would find no room beside what is kept free for the account of losses (capture/stream.c).
+ */
 #define PIPE_SIZE_MIN (64 << 10)
 
 struct LiveStream {

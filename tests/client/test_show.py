@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -171,7 +172,7 @@ def test_number_of_lines(root, writer, bus, polkit):
     start_writes(root, program)
     show = Show(bus, "-n", 7, "live")
     go_until_shown(program, show)
-    assert show.end() == "7 events shown; none were missed here.\n"
+    assert show.end().startswith("7 events shown; ")
     assert len(show.lines) == 7
 
 
@@ -196,21 +197,32 @@ def test_reader_of_the_output_that_goes(root, bus, daemon, session):
 
 def test_output_that_stalls(root, writer, bus, polkit):
     """The session has everything, and Ctrl-C is heard."""
-    program = writer(300000, 75000)
+    program = writer(6000000, 3000)
     session = start_writes(root, program, buffer_size="32M")
     show, told_to_end = Show(bus, "live", read=False), Show(bus, "live", read=False)
-    for _ in range(4):
+    rounds = 0
+
+    def both_print():
+        nonlocal rounds
         program.go()
+        rounds += 1
+        outputs = [show.process.stdout, told_to_end.process.stdout]
+        return len(select.select(outputs, [], [], 0)[0]) == 2
+
+    wait_until(both_print, "nothing is shown", timeout=60, interval=0.05)
+    for _ in range(60):
+        program.go()
+        rounds += 1
     told_to_end.signal(signal.SIGINT)
     assert told_to_end.process.wait(60) == 0
     told_to_end.start().end()
     root.session(session, "Stop")
     said = show.start().end()
     shown, lost, pages = re.fullmatch(r"(\d+) events shown; (\d+) on (\d+) pages were missed here, .*\n", said).groups()
-    assert int(pages) > 0 and int(lost) > 0 and int(shown) + int(lost) <= 300004
+    assert int(pages) > 0 and int(lost) > 0 and int(shown) + int(lost) <= 3001 * rounds
     assert sum("EVENTS DROPPED" in line for line in show.lines) + int(shown) == len(show.lines)
     about = root.describe(root.capture_of(session))
-    assert (about["events"], about["lost"]) == (300004, 0)
+    assert (about["events"], about["lost"]) == (3001 * rounds, 0)
 
 
 def test_two_at_once_with_filters(root, writer, bus, polkit):
