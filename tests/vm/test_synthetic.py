@@ -239,5 +239,5 @@ def test_stacks(guest):
     text = guest.run("ktracectl session stop stacks && ktracectl --no-pager report stacks", check=True).stdout
     remove(guest, "stacks")
     delete_captures(guest)
-    assert len(re.findall(r"blocked: ", text)) >= SLEEPS
-    assert "schedule" in text
+    # libtraceevent 1.7.1 shows the addresses as bytes.
+    assert len(re.findall(r"blocked: .*stack=", text)) >= SLEEPS
