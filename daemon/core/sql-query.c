@@ -57,7 +57,7 @@ bool sql_queries_have(char *const *queries, const char *name) {
         for (; queries && *queries; queries++) {
                 CLEANUP(sql_query_clear) SqlQuery query = { 0 };
 
-                if (sql_query_parse(*queries, NULL, &query) >= 0 && strcmp(query.name, name) == 0)
+                if (sql_query_parse(*queries, NULL, &query) >= 0 && query.name && strcmp(query.name, name) == 0)
                         return true;
         }
         return false;

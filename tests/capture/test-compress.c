@@ -36,12 +36,14 @@ typedef struct Copy {
 } Copy;
 
 static void __attribute__((format(printf, 1, 2))) shell(const char *format, ...) {
-        char command[8192];
+        CLEANUP_FREE char *command = NULL;
         va_list ap;
+        int r;
 
         va_start(ap, format);
-        (void) vsnprintf(command, sizeof(command), format, ap);
+        r = vasprintf(&command, format, ap);
         va_end(ap);
+        assert_true(r >= 0);
         if (system(command) != 0) /* NOLINT(cert-env33-c): with our own words only */
                 fail_msg("failed: %s", command);
 }
