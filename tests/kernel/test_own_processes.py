@@ -111,6 +111,7 @@ def few_task_numbers():
     PID_MAX.write_text(before)
 
 
+@pytest.mark.settings(captures_compress=False)  # so that what is in a file can be found in it
 @pytest.mark.seconds(200)
 def test_number_that_passes_to_another_user(few_task_numbers, own_only, daemon, bus, folder):
     """The kernel records who gets the number of a task that has just ended: not for us."""

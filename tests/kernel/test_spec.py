@@ -207,7 +207,9 @@ def test_duration(root):
     wait_until(lambda: root.daemon.instances() == set(), "the instance is still there")
 
 
+@pytest.mark.settings(captures_compress=False)
 def test_symbols(root, folder):
+    """Compressed, the file would not show what is in it."""
     with_symbols = record(root, folder, {"events": ["sched:sched_process_exit"], "symbols": True}, lambda: None, name="with")
     without = record(root, folder, {"events": ["sched:sched_process_exit"]}, lambda: None, name="without")
     assert b" schedule\n" in with_symbols[0].read_bytes()
