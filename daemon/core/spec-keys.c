@@ -112,7 +112,8 @@ int spec_set_strings(Spec *spec, const SpecKeyInfo *info, const SpecValue *value
         }
         if (r < 0)
                 return r;
-        if (strv_copy(value->strings, spec_strings_at(spec, info)) < 0)
+        /* An empty list is none: else a spec with it would have a source of its own, and its copy would not. */
+        if (strv_length(value->strings) > 0 && strv_copy(value->strings, spec_strings_at(spec, info)) < 0)
                 return out_of_memory(error);
         return 0;
 }

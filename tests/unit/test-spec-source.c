@@ -172,6 +172,30 @@ static void test_source_key_of_tracers(void **state) {
         check_same(source_key_of_tracer("wakeup", false), source_key_of_tracer("wakeup_rt", false), false);
 }
 
+/* Lists that are empty make no difference, in the spec and in its copy. */
+static void test_empty_lists_share(void **state) {
+        static const SpecKey keys[] = { SPEC_PROBES, SPEC_TRIGGERS, SPEC_HISTOGRAMS, SPEC_SQL,
+                                        SPEC_SYNTHETIC_EVENTS };
+        CLEANUP(spec_freep) Spec *copy = NULL;
+        char *plain, *with = NULL, *of_copy = NULL;
+        char *none[] = { NULL };
+
+        plain = source_key("sched", "", NULL);
+        assert_int_equal(set_list(*state, SPEC_EVENTS, "sched", NULL), 0);
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                assert_int_equal(
+                        spec_set(*state, keys[i], &(SpecValue){ .has = SPEC_TYPE_STRINGS, .strings = none }, NULL),
+                        0);
+        assert_int_equal(spec_source_key(*state, &with), 0);
+        assert_non_null(with);
+        assert_string_equal(plain, with);
+        assert_int_equal(spec_copy(*state, &copy), 0);
+        assert_int_equal(spec_source_key(copy, &of_copy), 0);
+        assert_non_null(of_copy);
+        check_same(with, of_copy, true);
+        free(plain);
+}
+
 static void test_processes_do_not_share(void **state) {
         const int64_t pid = 1;
         char *key = (char *) "untouched";
@@ -190,6 +214,7 @@ int main(void) {
                 spec_test(test_source_key_of_lists),
                 spec_test(test_source_key_of_values),
                 spec_test(test_source_key_of_tracers),
+                spec_test(test_empty_lists_share),
                 spec_test(test_processes_do_not_share),
         };
 
