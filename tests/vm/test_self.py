@@ -137,7 +137,10 @@ ktracectl session remove reuse
     if "taken" not in result.output:
         pytest.skip(f"somebody was faster: {result.output}")
     state = json.loads(started.run(["cat", "/tmp/state"], check=True).stdout)
-    assert state["state"] == "failed" and "may have passed" in state["reason"], state
+    # The kernel takes the number out of its filter when the task ends. Where the daemon sees that before the number is given
+    # again, which takes a slow machine, nobody is recorded any more, and there is nothing to end.
+    if state["state"] != "active":
+        assert state["state"] == "failed" and "may have passed" in state["reason"], state
     folder = "/root/reuse"
     started.run(["ktracectl", "capture", "export", state["capture"], folder], check=True)
     text = started.run(f"for file in {folder}/*.dat; do trace-cmd report -i $file || exit; done", check=True).stdout
