@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/detached-thread.h"
 #include "ktraced/cleanup.h"
 
 #define STACK_SIZE ((size_t) 256 << 10)
@@ -162,26 +163,6 @@ static void *relay_thread(void *argument) {
         return NULL;
 }
 
-static int start_detached(StreamRelay *relay) {
-        pthread_attr_t attributes;
-        sigset_t all, saved;
-        pthread_t thread;
-        int r;
-
-        r = pthread_attr_init(&attributes);
-        if (r != 0)
-                return -r;
-        (void) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        (void) pthread_attr_setstacksize(&attributes, STACK_SIZE);
-        /* Signals are the event loop's. */
-        (void) sigfillset(&all);
-        (void) pthread_sigmask(SIG_SETMASK, &all, &saved);
-        r = pthread_create(&thread, &attributes, relay_thread, relay);
-        (void) pthread_sigmask(SIG_SETMASK, &saved, NULL);
-        (void) pthread_attr_destroy(&attributes);
-        return -r;
-}
-
 int stream_relay_start(int in, int out, int life, const char *program) {
         CLEANUP_FREE StreamRelay *relay = calloc(1, sizeof(*relay));
         CLEANUP_FREE char *copy = NULL;
@@ -198,7 +179,7 @@ int stream_relay_start(int in, int out, int life, const char *program) {
         relay->out = out;
         relay->life = life;
         relay->program = copy;
-        r = start_detached(relay);
+        r = detached_thread_start(relay_thread, relay, STACK_SIZE);
         if (r < 0)
                 return r;
         STEAL_PTR(relay);

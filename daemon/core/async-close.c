@@ -3,9 +3,9 @@
 #include "core/async-close.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
+#include "core/detached-thread.h"
 #include "ktraced/cleanup.h"
 
 typedef struct Closing {
@@ -26,24 +26,6 @@ static void *closing_thread(void *argument) {
         return NULL;
 }
 
-static int start_detached(Closing *closing) {
-        pthread_attr_t attributes;
-        sigset_t all, saved;
-        pthread_t thread;
-        int r;
-
-        r = pthread_attr_init(&attributes);
-        if (r != 0)
-                return -r;
-        (void) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        (void) sigfillset(&all);
-        (void) pthread_sigmask(SIG_SETMASK, &all, &saved);
-        r = pthread_create(&thread, &attributes, closing_thread, closing);
-        (void) pthread_sigmask(SIG_SETMASK, &saved, NULL);
-        (void) pthread_attr_destroy(&attributes);
-        return -r;
-}
-
 void async_close(const int *fds, size_t n_fds) {
         CLEANUP_FREE Closing *closing = malloc(sizeof(*closing) + n_fds * sizeof(fds[0]));
 
@@ -54,7 +36,7 @@ void async_close(const int *fds, size_t n_fds) {
         closing->n_fds = n_fds;
         if (n_fds > 0)
                 memcpy(closing->fds, fds, n_fds * sizeof(fds[0]));
-        if (start_detached(closing) < 0) {
+        if (detached_thread_start(closing_thread, closing, 0) < 0) {
                 close_all(fds, n_fds);
                 return;
         }
