@@ -48,6 +48,26 @@ static int open_bus(BusClient *client, const Globals *globals, Error *error) {
         return r < 0 ? error_set_errno(error, r, "Cannot connect to the system bus") : 0;
 }
 
+/* The daemon's signals are for everybody. What somebody sends to this connection alone, the bus daemon has not
+ * compared with our matches, and sd-bus cannot tell whose it is: another user's "the session has ended" must not be
+ * believed. */
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        const char *sender = sd_bus_message_get_sender(message);
+
+        return sd_bus_message_is_signal(message, NULL, NULL) && sd_bus_message_get_destination(message) &&
+               !(sender && strcmp(sender, "org.freedesktop.DBus") == 0);
+}
+
+static int add_filter(BusClient *client, Error *error) {
+        int r;
+
+        /* Without a bus there is but one who sends. */
+        if (client->daemon.pid > 0)
+                return 0;
+        r = sd_bus_add_filter(client->bus, NULL, on_message, NULL);
+        return r < 0 ? error_set_errno(error, r, "Cannot look at what comes from the bus") : 0;
+}
+
 int bus_client_new(const Globals *globals, Error *error, BusClient **ret) {
         CLEANUP(bus_client_freep) BusClient *client = calloc(1, sizeof(*client));
         int r;
@@ -63,6 +83,9 @@ int bus_client_new(const Globals *globals, Error *error, BusClient **ret) {
         if (r < 0)
                 return error_set_errno(error, r, "Cannot make an event loop");
         r = open_bus(client, globals, error);
+        if (r < 0)
+                return r;
+        r = add_filter(client, error);
         if (r < 0)
                 return r;
         r = sd_bus_attach_event(client->bus, client->event, SD_EVENT_PRIORITY_NORMAL);

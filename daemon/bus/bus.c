@@ -78,6 +78,16 @@ static int bus_on_name_requested(sd_bus_message *reply, void *userdata, sd_bus_e
 static void bus_on_uid(int r, uid_t uid, void *userdata) {
 }
 
+/* The bus daemon, which knows who has which name, compares broadcasts with our matches. What somebody sends to this
+ * connection alone it just delivers, and sd-bus takes a sender that is a unique name for the one of any match: so it
+ * would pass for a signal of the bus or of systemd. Of these only the bus itself sends some to us alone. */
+static bool is_forged(sd_bus_message *message) {
+        const char *sender = sd_bus_message_get_sender(message);
+
+        return sd_bus_message_is_signal(message, NULL, NULL) && sd_bus_message_get_destination(message) &&
+               !(sender && strcmp(sender, "org.freedesktop.DBus") == 0);
+}
+
 /* Before anything is looked at: properties and introspection, which sd-bus answers itself, are requests, too. Of a
  * peer that is not known yet it is asked who it is; what it sends until then is bounded by bus-call.c. */
 static int bus_on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
@@ -88,6 +98,8 @@ static int bus_on_message(sd_bus_message *message, void *userdata, sd_bus_error 
         uid_t uid;
         int r;
 
+        if (!bus->embedded && is_forged(message))
+                return 1;
         if (!bus->manager || !sd_bus_message_is_method_call(message, NULL, NULL))
                 return 0;
         if (!bus_peers_lookup(bus->peers, sender, &uid)) {
