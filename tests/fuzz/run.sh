@@ -5,8 +5,9 @@
 #
 #   usage: tests/fuzz/run.sh [SECONDS [TARGET ...]]
 #
-# SECONDS is the time for each target, 10 by default. Prints a line for each; fails when one crashed, and
-# then names the file with the input, which stays in build-fuzz/.
+# SECONDS is the time for each target, 10 by default. Prints a line for each, and the sum; fails when one crashed, and
+# then names the file with the input, which stays in build-fuzz/. KTRACED_FUZZ_OPTIONS are further options of libFuzzer,
+# such as "-timeout=60" where the targets get little of the CPU. The last long run is in docs/fuzzing.md.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
@@ -30,14 +31,17 @@ ninja -C "$build" --quiet "${targets[@]/#/tests/fuzz/fuzz-}"
 found=$(mktemp -d)
 trap 'rm -rf "$found"' EXIT
 failed=0
+total=0
+read -ra options <<<"${KTRACED_FUZZ_OPTIONS:-}"
 for name in "${targets[@]}"; do
         log=$build/fuzz-$name.log
         mkdir -p "$found/$name"
         # New inputs go into the first folder; the seeds are only read.
         if "$build/tests/fuzz/fuzz-$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
-                -print_final_stats=1 -artifact_prefix="$build/$name-" "$found/$name" "tests/fuzz/corpus/$name" \
+                -print_final_stats=1 "${options[@]}" -artifact_prefix="$build/$name-" "$found/$name" "tests/fuzz/corpus/$name" \
                 >"$log" 2>&1; then
                 runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+                total=$((total + runs))
                 echo "ok - $name: $runs runs, $(find "$found/$name" -type f | wc -l) inputs found"
         else
                 failed=1
@@ -45,4 +49,5 @@ for name in "${targets[@]}"; do
                 echo "not ok - $name: see $log"
         fi
 done
+echo "${#targets[@]} targets, $total runs, $SECONDS s"
 exit "$failed"
