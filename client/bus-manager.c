@@ -45,12 +45,26 @@ static int query_strings(BusClient *client, const char *member, const char *argu
         return r < 0 ? bus_client_message_error(r, error) : 0;
 }
 
+/* Takes the one string, of type `type`, out of the reply. */
+static int read_result(sd_bus_message *reply, char type, Error *error, char **ret) {
+        const char *text;
+        char *copy;
+        int r;
+
+        r = sd_bus_message_read_basic(reply, type, &text);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        copy = strdup(text);
+        if (!copy)
+                return bus_client_message_error(-ENOMEM, error);
+        *ret = copy;
+        return 0;
+}
+
 /* `name` NULL: a method without one. `type` of the result: 'o' or 's'. */
 static int call_with_spec(BusClient *client, const char *member, const char *name, const SpecArgs *spec, char type,
                           Error *error, char **ret) {
         CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-        const char *text;
-        char *copy;
         int r;
 
         if (client->remote && spec->probes.paths)
@@ -65,16 +79,7 @@ static int call_with_spec(BusClient *client, const char *member, const char *nam
         if (r < 0)
                 return bus_client_message_error(r, error);
         r = bus_client_call(client, call, CALL_MAY_ASK, error, &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_read_basic(reply, type, &text);
-        if (r < 0)
-                return bus_client_message_error(r, error);
-        copy = strdup(text);
-        if (!copy)
-                return bus_client_message_error(-ENOMEM, error);
-        *ret = copy;
-        return 0;
+        return r < 0 ? r : read_result(reply, type, error, ret);
 }
 
 int bus_manager_create_session(BusClient *client, const char *name, const SpecArgs *spec, Error *error,
@@ -147,6 +152,32 @@ int bus_manager_get_capture(BusClient *client, const char *id, Error *error, cha
 
 int bus_manager_list_events(BusClient *client, const char *pattern, Error *error, char ***ret) {
         return query_strings(client, "ListEvents", pattern, error, ret);
+}
+
+static int append_duration(sd_bus_message *call, uint64_t duration) {
+        int r = sd_bus_message_open_container(call, 'a', "{sv}");
+
+        if (r >= 0 && duration > 0)
+                r = sd_bus_message_append(call, "{sv}", "duration", "t", duration);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int bus_manager_measure_events(BusClient *client, char *const *patterns, uint64_t duration, Error *error,
+                               char **ret_json) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int r;
+
+        r = bus_client_new_call(client, KTRACED_OBJECT_PATH, KTRACED_MANAGER_INTERFACE, "MeasureEvents", error,
+                                &call);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append_strv(call, (char **) patterns);
+        if (r >= 0)
+                r = append_duration(call, duration);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        r = bus_client_call(client, call, CALL_MAY_ASK, error, &reply);
+        return r < 0 ? r : read_result(reply, 's', error, ret_json);
 }
 
 int bus_manager_describe_event(BusClient *client, const char *event, Error *error, char **ret_json) {

@@ -32,6 +32,9 @@ int bus_manager_list_sessions(BusClient *client, Error *error, SessionRows *ret)
 int bus_manager_list_captures(BusClient *client, const CaptureQuery *query, Error *error, CaptureRows *ret);
 int bus_manager_get_capture(BusClient *client, const char *id, Error *error, char **ret_path);
 int bus_manager_list_events(BusClient *client, const char *pattern, Error *error, char ***ret);
+/* `patterns`: NULL terminated. `duration`: usec, 0: the default. */
+int bus_manager_measure_events(BusClient *client, char *const *patterns, uint64_t duration, Error *error,
+                               char **ret_json);
 int bus_manager_describe_event(BusClient *client, const char *event, Error *error, char **ret_json);
 /* At most `max`; 0: all. */
 int bus_manager_list_functions(BusClient *client, const char *pattern, unsigned max, Error *error, char ***ret);

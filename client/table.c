@@ -111,6 +111,20 @@ void table_add_size(Table *table, uint64_t bytes) {
         add_cell(table, strdup(format_size(bytes, text, sizeof(text))), COLOR_NONE, json_object_new_uint64(bytes));
 }
 
+char *format_share(uint64_t millionths, char *buffer, size_t size) {
+        const uint64_t hundredths = (millionths + 50) / 100;
+
+        (void) snprintf(buffer, size, "%" PRIu64 ".%02" PRIu64 "%%", hundredths / 100, hundredths % 100);
+        return buffer;
+}
+
+void table_add_share(Table *table, uint64_t millionths) {
+        char text[32];
+
+        add_cell(table, strdup(format_share(millionths, text, sizeof(text))), COLOR_NONE,
+                 json_object_new_uint64(millionths));
+}
+
 void table_add_span(Table *table, uint64_t usec) {
         char text[64];
 

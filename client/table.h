@@ -35,6 +35,7 @@ void table_add_string(Table *table, const char *value);
 void table_add_state(Table *table, const char *state); /* coloured */
 void table_add_number(Table *table, uint64_t value);
 void table_add_size(Table *table, uint64_t bytes);
+void table_add_share(Table *table, uint64_t millionths);           /* "1.23%" for people, the number in JSON */
 void table_add_span(Table *table, uint64_t usec);                  /* rounded for people, see format_rough_span() */
 void table_add_nothing(Table *table);                              /* null in JSON */
 void table_add_ratio(Table *table, uint64_t part, uint64_t whole); /* how many times the part is in the whole */
@@ -49,6 +50,9 @@ int table_print(Table *table, const Globals *globals, const char *noun);
 
 /* "2026-11-24 06:03:26", local time; "-" for 0. Returns `buffer`. */
 char *format_time(uint64_t realtime, char *buffer, size_t size);
+
+/* "1.23%" of so many millionths. Returns `buffer`. */
+char *format_share(uint64_t millionths, char *buffer, size_t size);
 
 /* A span of time without what is below a second, or from a second down, below a millisecond. Returns `buffer`. */
 char *format_rough_span(uint64_t usec, char *buffer, size_t size);

@@ -2,6 +2,7 @@
 
 /* `ktracectl list ...`: what can be asked for. */
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,9 +11,11 @@
 #include "client/event-print.h"
 #include "client/json-print.h"
 #include "client/pager.h"
+#include "client/rates.h"
 #include "client/table.h"
 #include "client/verb.h"
 #include "core/json-text.h"
+#include "core/parse.h"
 #include "core/strv.h"
 #include "ktraced/cleanup.h"
 
@@ -41,21 +44,70 @@ static int print_names(const Globals *globals, char *const *names, const char *n
         return EXIT_SUCCESS;
 }
 
+enum {
+        OPTION_RATE = OPTION_OF_VERB,
+        OPTION_HOW_LONG,
+};
+
+typedef struct EventsOptions {
+        bool rate;
+        uint64_t duration; /* usec; 0: not given */
+        char **words;
+} EventsOptions;
+
+static ParseResult take_events_option(EventsOptions *events, Globals *globals, int c, const char *argument) {
+        if (c == OPTION_RATE)
+                events->rate = true;
+        else if (c != OPTION_HOW_LONG)
+                return globals_take_option(globals, c, argument);
+        else if (parse_span(argument, &events->duration) < 0 || events->duration == 0) {
+                (void) verb_usage("'%s': expected a time such as 2s.", argument);
+                return PARSE_WRONG;
+        }
+        return PARSE_GO_ON;
+}
+
+static ParseResult parse_events(EventsOptions *events, Globals *globals, int argc, char *argv[]) {
+        static const struct option options[] = {
+                GLOBALS_LONG,
+                { "rate", no_argument, NULL, OPTION_RATE },
+                { "duration", required_argument, NULL, OPTION_HOW_LONG },
+                { NULL, 0, NULL, 0 },
+        };
+        int c;
+
+        optind = 0;
+        while ((c = getopt_long(argc, argv, GLOBALS_SHORT, options, NULL)) >= 0) {
+                ParseResult result = take_events_option(events, globals, c, optarg);
+
+                if (result != PARSE_GO_ON)
+                        return result;
+        }
+        events->words = argv + optind;
+        if (events->rate || (argc - optind <= 1 && events->duration == 0))
+                return PARSE_GO_ON;
+        (void) verb_usage("Usage: ktracectl list events [PATTERN]\n"
+                          "       ktracectl list events --rate [--duration=TIME] [PATTERN...]");
+        return PARSE_WRONG;
+}
+
 static int list_events(Globals *globals, int argc, char *argv[]) {
         CLEANUP(error_clear) Error error = ERROR_INIT;
         CLEANUP(bus_client_freep) BusClient *client = NULL;
         CLEANUP(strv_freep) char **events = NULL;
+        EventsOptions options = { 0 };
         ParseResult result;
-        char **words;
         int r;
 
-        result = globals_parse_words(globals, argc, argv, 0, 1, "list events [PATTERN]", &words);
+        result = parse_events(&options, globals, argc, argv);
         if (result != PARSE_GO_ON)
                 return parse_result_to_exit(result);
+        if (options.rate)
+                return rates_list(globals, options.words, options.duration);
         r = bus_client_new(globals, &error, &client);
         if (r < 0)
                 return verb_failed(&error, "connect to ktraced");
-        r = bus_manager_list_events(client, words[0] ?: "", &error, &events);
+        r = bus_manager_list_events(client, options.words[0] ?: "", &error, &events);
         if (r < 0)
                 return verb_failed(&error, "list events");
         return print_names(globals, events, "event");

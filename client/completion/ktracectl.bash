@@ -186,6 +186,7 @@ _ktracectl() {
                         __ktracectl_reply "$cur" one <<<"$globals --since --until --owner --reason --state --sort --reverse"
                         ;;
                 capture/open | capture/export) __ktracectl_reply "$cur" one <<<"$globals --segment" ;;
+                list/events) __ktracectl_reply "$cur" one <<<"$globals --rate --duration" ;;
                 *) __ktracectl_reply "$cur" one <<<"$globals" ;;
                 esac
                 return

@@ -75,6 +75,7 @@ struct BusCall {
         SnapshotOptions snapshot;
         RetentionLimits vacuum;
         int flag;
+        uint64_t duration; /* usec */
 
         /* A failure that is reported once what it left behind is gone. */
         Error failure;

@@ -8,6 +8,7 @@
 #include "bus/bus-call.h"
 #include "bus/bus-capture-filter.h"
 #include "bus/bus-create.h"
+#include "bus/bus-measure.h"
 #include "bus/bus-path.h"
 #include "bus/bus-spec.h"
 #include "bus/bus-vacuum.h"
@@ -406,6 +407,7 @@ static const BusMethod methods[] = {
         { "CreateSession", bus_create_parse, bus_create_prepare, bus_create_execute },
         { "StartSession", bus_create_parse, bus_create_prepare, bus_create_execute_and_start },
         { "TryProbes", bus_create_parse_try, bus_create_prepare, execute_try_probes },
+        { "MeasureEvents", bus_measure_parse, bus_create_prepare, bus_measure_execute },
         { "GetSession", parse_text, NULL, execute_get_session },
         { "ListSessions", NULL, NULL, execute_list_sessions },
         { "ListCaptures", bus_capture_filter_parse, NULL, execute_list_captures },
@@ -450,6 +452,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                                 on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("TryProbes", SD_BUS_ARGS("a{sv}", spec), SD_BUS_RESULT("s", description), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("MeasureEvents", SD_BUS_ARGS("as", patterns, "a{sv}", options),
+                                SD_BUS_RESULT("s", rates), on_call, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetSession", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", session), on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a" KTRACED_SESSION_ROW, sessions),

@@ -36,6 +36,7 @@ static const BudgetInfo budgets[_BUDGET_MAX] = {
         [BUDGET_PROBES] = { .name = "probes", SETTINGS(probes_max, probes_per_user_max) },
         [BUDGET_MARKERS] = { .name = "markers", SETTINGS(markers_max, markers_per_user_max) },
         [BUDGET_STREAMS] = { .name = "streams", SETTINGS(streams_max, streams_per_user_max) },
+        [BUDGET_MEASUREMENTS] = { .name = "measurements", SETTINGS(measurements_max, measurements_per_user_max) },
         [BUDGET_REQUESTS] = { .name = "requests", SETTINGS(requests_max, requests_per_user_max) },
         [BUDGET_SIGNALS] = { .name = "signals", SETTINGS(signals_max, signals_per_user_max) },
 };

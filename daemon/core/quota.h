@@ -25,6 +25,7 @@ typedef enum Budget {
         BUDGET_PROBES,        /* and events by queries */
         BUDGET_MARKERS,       /* open */
         BUDGET_STREAMS,       /* open */
+        BUDGET_MEASUREMENTS,  /* of events' rates, under way */
         BUDGET_REQUESTS,      /* a second; nothing is held */
         BUDGET_SIGNALS,       /* likewise */
         _BUDGET_MAX,

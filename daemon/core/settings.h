@@ -12,6 +12,9 @@
 
 #include "core/error.h"
 
+/* The most that measurements_max can be. */
+#define SETTINGS_MEASUREMENTS_MAX 16
+
 typedef struct Settings {
         uint64_t sessions_max; /* in all */
         uint64_t sessions_per_user_max;
@@ -22,6 +25,7 @@ typedef struct Settings {
         uint64_t probes_max, probes_per_user_max;
         uint64_t markers_max, markers_per_user_max;
         uint64_t streams_max, streams_per_user_max;
+        uint64_t measurements_max, measurements_per_user_max;
         uint64_t requests_max, requests_per_user_max; /* a second */
         uint64_t signals_max, signals_per_user_max;   /* a second */
         uint64_t buffer_size;                         /* default for a session: bytes for each CPU */

@@ -3,12 +3,14 @@
 #include "kernel/catalog.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/filter.h"
 #include "core/json-text.h"
+#include "core/parse.h"
 #include "core/strv.h"
 #include "kernel/cpus.h"
 #include "kernel/event-format.h"
@@ -37,6 +39,29 @@ int catalog_read(Error *error, EventList *ret) {
         /* The probes of sessions are theirs alone. */
         event_list_drop_systems(ret, PROBE_GROUP_PREFIX);
         event_list_drop_names(ret, SYNTHETIC_SYSTEM, SYNTHETIC_PREFIX);
+        return 0;
+}
+
+int catalog_read_id(const char *system, const char *name, Error *error, unsigned *ret) {
+        CLEANUP_FREE char *path = NULL, *text = NULL;
+        uint64_t id;
+        int r;
+
+        if (asprintf(&path, "events/%s/%s/id", system, name) < 0) {
+                path = NULL;
+                return error_set_errno(error, -ENOMEM, "Cannot read the number of an event");
+        }
+        r = tracing_dir_read_text(path, &text);
+        if (r == -ENOENT || r == -ENODEV)
+                return error_set(error, ERROR_NO_SUCH_EVENT, "The kernel no longer has the event %s:%s", system,
+                                 name);
+        if (r >= 0) {
+                text[strcspn(text, "\n")] = '\0';
+                r = parse_unsigned(text, &id);
+        }
+        if (r < 0 || id > UINT_MAX)
+                return error_set_errno(error, r < 0 ? r : -ERANGE, "Cannot read the number of %s:%s", system, name);
+        *ret = (unsigned) id;
         return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "model/live-stream.h"
 #include "model/manager.h"
 #include "model/marker.h"
+#include "model/measure.h"
 #include "model/retention.h"
 #include "model/session-run.h"
 #include "model/source.h"
@@ -60,11 +61,14 @@ static QuotaUse used_by_sessions(const Manager *manager, Budget budget, uid_t ui
 
 /* A source that is shared is that of who made it. */
 static QuotaUse used_buffer_memory(const Manager *manager, uid_t uid) {
+        const QuotaUse measured = measurements_memory(manager, uid);
         const Source *source;
         QuotaUse use = { 0 };
 
         LIST_FOREACH(source, &manager->sources, sources)
                 count(&use, source->owner == uid, source->buffer_memory);
+        use.total += measured.total;
+        use.of_user += measured.of_user;
         return use;
 }
 
@@ -126,6 +130,8 @@ static QuotaUse used(const Manager *manager, Budget budget, uid_t uid) {
                 return used_by_captures(manager, budget, uid);
         case BUDGET_STREAMS:
                 return live_streams_count(manager, uid);
+        case BUDGET_MEASUREMENTS:
+                return measurements_count(manager, uid);
         case BUDGET_REQUESTS:
                 return user_rates_use(manager->requests, &limit, uid, clock_usec(CLOCK_MONOTONIC));
         case BUDGET_SIGNALS:

@@ -13,6 +13,7 @@
 #include "model/capture-list.h"
 #include "model/live-stream.h"
 #include "model/manager.h"
+#include "model/measure.h"
 #include "model/retention.h"
 #include "model/session-run.h"
 #include "model/source.h"
@@ -46,6 +47,7 @@ int manager_new(const ManagerConfig *config, Error *error, Manager **ret) {
         LIST_INIT(&manager->captures);
         LIST_INIT(&manager->sources);
         LIST_INIT(&manager->streams);
+        LIST_INIT(&manager->measurements);
         LIST_INIT(&manager->watches);
         LIST_INIT(&manager->watch_starts);
 
@@ -91,7 +93,9 @@ void manager_free(Manager *manager) {
         /* The worker frees what it has not come to. */
         LIST_FOREACH(capture, &manager->captures, captures)
                 capture_forget_jobs(capture);
+        measurements_cancel(manager, NULL);
         worker_free(manager->kernel_worker);
+        measurements_free(manager);
         worker_free(manager->store_worker);
         worker_free(manager->digest_worker);
         worker_free(manager->watch_worker);
@@ -265,6 +269,7 @@ static Session *find_attached(Manager *manager, const char *client) {
 void manager_client_gone(Manager *manager, const char *client) {
         Session *session;
 
+        measurements_cancel(manager, client);
         /* Removing may free any session at once, so the search begins anew each time; it ends because
          * what is found is either freed or marked as being removed. */
         while ((session = find_attached(manager, client)))
@@ -305,6 +310,7 @@ void manager_shutdown(Manager *manager, ModelDone done, void *userdata) {
         Session *session;
 
         manager->shutting_down = true;
+        measurements_cancel(manager, NULL);
         manager->shutdown_done = done;
         manager->shutdown_userdata = userdata;
         /* Without the timer it only may take longer. */

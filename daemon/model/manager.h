@@ -76,14 +76,17 @@ struct Manager {
         UserRates *requests, *signals;
         uint64_t bytes_looked_at; /* of all captures when the file system was looked at last */
         Worker *kernel_worker, *store_worker, *digest_worker;
-        Worker *watch_worker; /* NULL before the first watch */
+        Worker *watch_worker;                               /* NULL before the first watch */
+        Worker *measure_workers[SETTINGS_MEASUREMENTS_MAX]; /* NULL before they were needed */
+        uint64_t event_cost;                                /* nsec, see event-cost.h; 0: not measured yet */
         struct SessionList sessions;
         struct CaptureList captures;
         struct SourceList sources;
         struct VacuumList vacuums;
         struct LiveStreamList streams;
-        struct WatchStartList watch_starts; /* sessions that watches are about to start */
-        struct WatchList watches;           /* of all sessions, and those that are ending */
+        struct MeasurementList measurements; /* under way */
+        struct WatchStartList watch_starts;  /* sessions that watches are about to start */
+        struct WatchList watches;            /* of all sessions, and those that are ending */
         uint64_t last_sink_id;
         bool retention_pending; /* the file system is being looked at */
         bool saves_previous_boot;

@@ -17,6 +17,7 @@ typedef struct Vacuum Vacuum;
 typedef struct LiveStream LiveStream;
 typedef struct Watch Watch;
 typedef struct WatchStart WatchStart;
+typedef struct Measurement Measurement;
 
 LIST_HEAD(SessionList, Session);
 LIST_HEAD(CaptureList, Capture);
@@ -25,6 +26,7 @@ LIST_HEAD(VacuumList, Vacuum);
 LIST_HEAD(LiveStreamList, LiveStream);
 LIST_HEAD(WatchList, Watch);
 LIST_HEAD(WatchStartList, WatchStart);
+LIST_HEAD(MeasurementList, Measurement);
 
 /* An operation that cannot finish at once calls this exactly once, on the event loop, possibly before the
  * function that began it returns. `r` is 0 or -errno with `error` filled. `result` is borrowed for the

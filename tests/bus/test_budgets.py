@@ -26,6 +26,7 @@ BUDGETS = [
     "probes",
     "markers",
     "streams",
+    "measurements",
     "requests",
     "signals",
 ]

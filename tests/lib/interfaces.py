@@ -15,6 +15,7 @@ ARGUMENTS = {
     (MANAGER, "CreateSession"): lambda things: ("(sa{sv})", ("mine", SPEC)),
     (MANAGER, "StartSession"): lambda things: ("(sa{sv})", ("mine", SPEC)),
     (MANAGER, "TryProbes"): lambda things: ("(a{sv})", (PROBES,)),
+    (MANAGER, "MeasureEvents"): lambda things: ("(asa{sv})", (["sched:sched_process_exit"], {"duration": GLib.Variant("s", "100ms")})),
     (MANAGER, "GetSession"): lambda things: ("(s)", (things.session_id,)),
     (MANAGER, "ListSessions"): lambda things: None,
     (MANAGER, "ListCaptures"): lambda things: ("(a{sv})", ({},)),
@@ -51,6 +52,7 @@ ARGUMENTS = {
 ACTIONS = {
     (MANAGER, "CreateSession"): "org.ktraced1.trace-system",
     (MANAGER, "StartSession"): "org.ktraced1.trace-system",
+    (MANAGER, "MeasureEvents"): "org.ktraced1.trace-system",
     (MANAGER, "Vacuum"): "org.ktraced1.manage-captures",
     (MANAGER, "TryProbes"): "org.ktraced1.trace-system",
     (MANAGER, "Reload"): "org.ktraced1.manage-daemon",
