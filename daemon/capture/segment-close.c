@@ -62,27 +62,35 @@ static int build_tail(const Segment *segment, const SegmentTail *tail, uint64_t 
         return 0;
 }
 
-int segment_settle(Segment *segment, const SegmentTail *tail, uint64_t *ret_bytes) {
-        uint64_t flyrecord = segment_flyrecord_offset(segment), end = segment_data_end(segment), next = 0, size;
+/* Behind the pages, at `end`. Without names and statistics it is a capture still: what did not fit goes. */
+static int write_tail(Segment *segment, const SegmentTail *tail, uint64_t end, uint64_t *ret_next,
+                      uint64_t *ret_end) {
         CLEANUP_FREE char *data = NULL;
-        size_t data_size = 0;
+        size_t size = 0, options = 0;
         int r;
+
+        r = build_tail(segment, tail, end, &data, &size, &options);
+        if (r >= 0)
+                r = write_at(segment->fd, data, size, end);
+        if (r < 0) {
+                (void) !ftruncate(segment->fd, (off_t) end);
+                return r;
+        }
+        *ret_next = end + options;
+        *ret_end = end + size;
+        return 0;
+}
+
+int segment_settle(Segment *segment, const SegmentTail *tail, uint64_t *ret_bytes) {
+        uint64_t flyrecord = segment_flyrecord_offset(segment), end = segment_data_end(segment), next = 0, size,
+                 file_end = end;
+        int tail_r = 0, r;
 
         r = segment_write_state(segment, SEGMENT_SETTLED);
         if (r < 0)
                 return r;
-
-        if (tail) {
-                size_t options = 0;
-
-                r = build_tail(segment, tail, end, &data, &data_size, &options);
-                if (r < 0)
-                        return r;
-                r = write_at(segment->fd, data, data_size, end);
-                if (r < 0)
-                        return r;
-                next = end + options;
-        }
+        if (tail)
+                tail_r = write_tail(segment, tail, end, &next, &file_end);
 
         /* Only now may the walk over the sections come to what is behind the pages. */
         size = end - flyrecord - SECTION_HEADER_SIZE;
@@ -97,8 +105,8 @@ int segment_settle(Segment *segment, const SegmentTail *tail, uint64_t *ret_byte
                 return r;
 
         if (ret_bytes)
-                *ret_bytes = end + data_size;
-        return 0;
+                *ret_bytes = file_end;
+        return tail_r;
 }
 
 /* From the last hole to the first, so that those still to come stay where they were laid out. Stops at
@@ -132,8 +140,22 @@ static bool has_holes(const Segment *segment) {
         return false;
 }
 
+/* Closing a hole is durable by the file system's own journal, which knows nothing of the order in which it and the
+ * file's content were changed: what is written before and after it must not come to the disk on the other side of
+ * it. */
+static int close_holes(Segment *segment) {
+        int r = segment_write_options(segment, true, 0);
+
+        if (r < 0)
+                return r;
+        if (fdatasync(segment->fd) < 0)
+                return -errno;
+        segment_collapse(segment);
+        return fdatasync(segment->fd) < 0 ? -errno : 0;
+}
+
 int segment_close(Segment *segment, const SegmentTail *tail, uint64_t *ret_bytes) {
-        int r;
+        int holes_r = 0, r;
 
         /* What a write that failed may have left behind the last page. */
         segment->journal.file_size = segment_data_end(segment);
@@ -147,19 +169,9 @@ int segment_close(Segment *segment, const SegmentTail *tail, uint64_t *ret_bytes
         if (r < 0)
                 return r;
 
-        if (segment->journal.state == SEGMENT_COLLAPSING) {
-                r = segment_write_options(segment, true, 0);
-                if (r < 0)
-                        return r;
-                /* Closing a hole is durable by the file system's own journal, which knows nothing of the order
-                 * in which it and the file's content were changed: what is written before and after it must
-                 * not come to the disk on the other side of it. */
-                if (fdatasync(segment->fd) < 0)
-                        return -errno;
-                segment_collapse(segment);
-                if (fdatasync(segment->fd) < 0)
-                        return -errno;
-        }
-
-        return segment_settle(segment, tail, ret_bytes);
+        /* Whatever fails from here on: the pages that were hidden while they move are shown again. */
+        if (segment->journal.state == SEGMENT_COLLAPSING)
+                holes_r = close_holes(segment);
+        r = segment_settle(segment, tail, ret_bytes);
+        return holes_r < 0 ? holes_r : r;
 }

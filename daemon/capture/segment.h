@@ -70,7 +70,8 @@ void segment_pages(const Segment *segment, size_t cpu_index, uint64_t *ret_offse
 int segment_time_span(const Segment *segment, uint64_t *ret_first, uint64_t *ret_last);
 
 /* Appends command lines and CPU statistics, closes the holes where the file system can. The file is valid
- * throughout. *ret_bytes (may be NULL): the final size of the file. Frees nothing. */
+ * throughout. *ret_bytes (may be NULL): the final size of the file. Frees nothing. Where something of that cannot be
+ * written (-ENOSPC), all pages are in the file still, and *ret_bytes may be set. */
 int segment_close(Segment *segment, const SegmentTail *tail, uint64_t *ret_bytes);
 
 /* For a file whose writer died: sizes as of the last checkpoint are kept, the regions' hidden remainder

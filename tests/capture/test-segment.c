@@ -10,10 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -257,6 +260,35 @@ static void files_that_will_not_do_are_refused(void **state) {
         assert_int_equal(file_size(path), 1);
 }
 
+/* A disk that is full has no room for the names either, and in memory files there are no holes to close. */
+static void what_finds_no_room_hides_no_pages(void **state) {
+        const Fixture *fixture = *state;
+        CLEANUP_CLOSE int fd = memfd_create("full", MFD_CLOEXEC);
+        CLEANUP_FREE char *path = NULL;
+        CLEANUP(segment_freep) Segment *segment = begin(fixture, fd, "0-2", REGION);
+        SegmentTail tail = { .cmdlines = "1 init\n" };
+        struct rlimit old, full;
+        uint64_t bytes = 0;
+        long n = 0;
+
+        assert_true(asprintf(&path, "/proc/%d/fd/%d", getpid(), fd) > 0);
+        for (size_t cpu = 0; cpu < 3; cpu++)
+                give(fixture, segment, cpu, cpu + 5, &n);
+        assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        full = (struct rlimit){ .rlim_cur = file_size(path), .rlim_max = old.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+        assert_int_equal(segment_close(segment, &tail, &bytes), -EFBIG);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+
+        assert_int_equal(bytes, full.rlim_cur);
+        assert_int_equal(file_size(path), full.rlim_cur);
+        assert_true(is_valid(path));
+        assert_int_equal(count_events(path, 0), n);
+        assert_int_equal(segment_repair(fd, &bytes), 0);
+        assert_int_equal(count_events(path, 0), n);
+}
+
 /* Random damage to a file that is to be repaired must not do more damage than it has. */
 static void repair_survives_damage(void **state) {
         const Fixture *fixture = *state;
@@ -433,6 +465,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(many_cpus_make_no_difference, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(a_region_can_be_as_large_as_a_file, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(files_that_will_not_do_are_refused, set_up, clean_up),
+                cmocka_unit_test_setup_teardown(what_finds_no_room_hides_no_pages, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(repair_survives_damage, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(every_instant_is_valid, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(every_instant_is_valid_on_ext4, set_up, clean_up),
