@@ -14,6 +14,9 @@
 #include "core/strv.h"
 #include "core/text.h"
 
+/* Hexadecimal digits of a session's id. */
+#define INSTANCE_ID_LENGTH 16U
+
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 /* What is being read, and what of it is known. */
@@ -257,4 +260,27 @@ bool synthetic_events_record_stacks(char *const *definitions) {
                         return true;
         }
         return false;
+}
+
+size_t synthetic_event_instance(const char *name, const char **ret) {
+        const char *id;
+        size_t length;
+
+        if (strncmp(name, SYNTHETIC_PREFIX, strlen(SYNTHETIC_PREFIX)) != 0)
+                return 0;
+        id = name + strlen(SYNTHETIC_PREFIX);
+        length = strspn(id, "0123456789abcdef");
+        if (length != INSTANCE_ID_LENGTH)
+                return 0;
+        if (id[length] == 'w') {
+                size_t digits = strspn(id + length + 1, "0123456789");
+
+                if (digits == 0)
+                        return 0;
+                length += 1 + digits;
+        }
+        if (id[length] != '_')
+                return 0;
+        *ret = id;
+        return length;
 }

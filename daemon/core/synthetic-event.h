@@ -45,5 +45,11 @@ int synthetic_event_check(const char *text, Error *error);
 bool synthetic_events_have(char *const *definitions, const char *name, size_t *ret_n_fields);
 /* No two have the same name, and none that of a query or a probe. */
 int synthetic_events_check(char *const *definitions, char *const *queries, char *const *probes, Error *error);
+/* The name that the kernel has such an event under is PREFIX, then that of the instance ("0123456789abcdef", or of a
+ * session's watch "0123456789abcdefw0"), '_' and the event's. *ret: where the instance's is in `name`. Returns its
+ * length; 0: it is none of ours. */
+#define SYNTHETIC_PREFIX "ktraced_"
+size_t synthetic_event_instance(const char *name, const char **ret);
+
 /* Does one of them record stacks of the kernel? */
 bool synthetic_events_record_stacks(char *const *definitions);

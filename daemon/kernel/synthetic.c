@@ -24,7 +24,6 @@
 
 #define DYNAMIC_EVENTS "/dynamic_events"
 #define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
-#define ID_LENGTH 16U
 
 int synthetic_check(const Spec *spec, Error *error) {
         const char *key = spec->sql ? "sql" : "synthetic_events";
@@ -283,23 +282,21 @@ int synthetic_remove(Instance *instance) {
 /* A line is "s:synthetic/NAME FIELDS", older kernels leave the system out; returns 1 for one of ours without an
  * instance. */
 static int parse_stale(const char *line, char **ret_system, char **ret_name) {
-        const char *name = line + strlen("s:");
+        const char *name = line + strlen("s:"), *id;
         CLEANUP_FREE char *path = NULL;
-        size_t id;
+        size_t length;
 
         if (strncmp(line, "s:", strlen("s:")) != 0)
                 return 0;
         if (strncmp(name, SYNTHETIC_SYSTEM "/", strlen(SYNTHETIC_SYSTEM "/")) == 0)
                 name += strlen(SYNTHETIC_SYSTEM "/");
-        if (strncmp(name, SYNTHETIC_PREFIX, strlen(SYNTHETIC_PREFIX)) != 0)
-                return 0;
-        id = strspn(name + strlen(SYNTHETIC_PREFIX), "0123456789abcdef");
-        if (id != ID_LENGTH)
+        length = synthetic_event_instance(name, &id);
+        if (length == 0)
                 return 0;
         *ret_system = strdup(SYNTHETIC_SYSTEM);
         *ret_name = strndup(name, strcspn(name, " \t\n"));
         if (!*ret_system || !*ret_name ||
-            asprintf(&path, "instances/" INSTANCE_PREFIX "%.*s", (int) id, name + strlen(SYNTHETIC_PREFIX)) < 0) {
+            asprintf(&path, "instances/" INSTANCE_PREFIX "%.*s", (int) length, id) < 0) {
                 path = NULL;
                 return -ENOMEM;
         }

@@ -14,10 +14,10 @@
 
 #include "core/error.h"
 #include "core/spec.h"
+#include "core/synthetic-event.h"
 #include "kernel/instance.h"
 
-/* The name of every such event begins with this; no list of events and no pattern has them. */
-#define SYNTHETIC_PREFIX "ktraced_"
+/* The name of every such event begins with SYNTHETIC_PREFIX; no list of events and no pattern has them. */
 #define SYNTHETIC_SYSTEM "synthetic"
 
 /* Whether the kernel has what they need. Changes nothing. */

@@ -94,6 +94,30 @@ static void test_lists(void **state) {
                      "\"b\"");
 }
 
+static void check_instance(const char *name, const char *instance) {
+        const char *found = NULL;
+        size_t length = synthetic_event_instance(name, &found);
+
+        assert_int_equal(length, strlen(instance));
+        if (length > 0)
+                assert_memory_equal(found, instance, length);
+}
+
+/* Each is of its own instance, also when that is a watch's; others' are nobody's. */
+static void test_instances(void **state) {
+        check_instance("ktraced_0123456789abcdef_lat", "0123456789abcdef");
+        check_instance("ktraced_0123456789abcdefw0_late u64 matched", "0123456789abcdefw0");
+        check_instance("ktraced_0123456789abcdefw12_late", "0123456789abcdefw12");
+        check_instance("ktraced_0123456789abcdef_w0", "0123456789abcdef");
+        check_instance("ktraced_0123456789abcdefw_late", "");
+        check_instance("ktraced_0123456789abcdefw0", "");
+        check_instance("ktraced_0123456789abcdef", "");
+        check_instance("ktraced_0123456789abcde_lat", "");
+        check_instance("ktraced_0123456789abcdef0_lat", "");
+        check_instance("other_0123456789abcdef_lat", "");
+        check_instance("ktraced_", "");
+}
+
 static void test_many_fields(void **state) {
         char text[SYNTHETIC_FIELDS_MAX * 8 + 16];
         size_t length = 1;
@@ -108,7 +132,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_definitions), cmocka_unit_test(test_arrays),
                 cmocka_unit_test(test_refusals),    cmocka_unit_test(test_lists),
-                cmocka_unit_test(test_many_fields),
+                cmocka_unit_test(test_many_fields), cmocka_unit_test(test_instances),
         };
 
         return cmocka_run_group_tests_name("synthetic-event", tests, NULL, NULL);
