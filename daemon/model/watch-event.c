@@ -9,12 +9,6 @@
 #include "kernel/event-watch.h"
 #include "model/watch.h"
 
-typedef struct EventState {
-        EventWatch *kernel;
-        sd_event_source *source; /* enabled for one event at a time */
-        unsigned n_jobs;         /* that empty it */
-} EventState;
-
 typedef struct EventJob {
         Job job;
         Watch *watch;
@@ -23,6 +17,13 @@ typedef struct EventJob {
         Error error;
         char *seen;
 } EventJob;
+
+typedef struct EventState {
+        EventWatch *kernel;
+        sd_event_source *source; /* enabled for one event at a time */
+        unsigned n_jobs;         /* that empty it */
+        EventJob *removal;       /* made beforehand: behind jobs that read it, removing must not fail */
+} EventState;
 
 static void event_job_free(MailboxItem *item) {
         EventJob *job = (EventJob *) item;
@@ -39,18 +40,26 @@ static void unmade_job_free(MailboxItem *item) {
         event_job_free(item);
 }
 
-static int submit(Watch *watch, EventWatch *kernel, void (*run)(Job *job), void (*done)(Job *job),
-                  void (*free_job)(MailboxItem *item)) {
+static EventJob *event_job_new(Watch *watch, void (*run)(Job *job), void (*done)(Job *job),
+                               void (*free_job)(MailboxItem *item)) {
         EventJob *job = calloc(1, sizeof(*job));
+
+        if (!job)
+                return NULL;
+        job->job = (Job){ .item = { .free = free_job }, .run = run, .done = done };
+        job->watch = watch;
+        return job;
+}
+
+static int submit(Watch *watch, EventJob *job, EventWatch *kernel) {
         Worker *worker;
         int r = job ? watch_worker(watch, &worker) : -ENOMEM;
 
         if (r < 0) {
-                free(job);
+                if (job)
+                        event_job_free(&job->job.item);
                 return r;
         }
-        job->job = (Job){ .item = { .free = free_job }, .run = run, .done = done };
-        job->watch = watch;
         job->kernel = kernel;
         worker_submit(worker, &job->job);
         return 0;
@@ -68,36 +77,27 @@ static void remove_run(Job *base) {
         job->r = event_watch_destroy(STEAL_PTR(job->kernel));
 }
 
-static void tell_of_removal(Watch *watch, int r) {
-        if (r < 0)
-                manager_notice(watch->manager, LOG_WARNING, NULL, NULL,
-                               "Failed to remove the kernel instance of the watch %s: %s", watch->spec.name,
-                               strerror(-r));
-}
-
 static void remove_done(Job *base) {
         EventJob *job = (EventJob *) base;
 
-        tell_of_removal(job->watch, job->r);
+        if (job->r < 0)
+                manager_notice(job->watch->manager, LOG_WARNING, NULL, NULL,
+                               "Failed to remove the kernel instance of the watch %s: %s", job->watch->spec.name,
+                               strerror(-job->r));
         watch_free(job->watch);
         event_job_free(&job->job.item);
 }
 
 static void event_stop(Watch *watch) {
         EventState *state = watch->data;
-        EventWatch *kernel;
 
         if (!state || !state->kernel) {
                 watch_free(watch);
                 return;
         }
         state->source = sd_event_source_disable_unref(state->source);
-        kernel = STEAL_PTR(state->kernel);
-        if (submit(watch, kernel, remove_run, remove_done, unmade_job_free) >= 0)
-                return;
-        /* Without memory for a job, blocking for the removal beats leaving the instance behind. */
-        tell_of_removal(watch, event_watch_destroy(kernel));
-        watch_free(watch);
+        /* There is a worker: it made this. */
+        (void) submit(watch, STEAL_PTR(state->removal), STEAL_PTR(state->kernel));
 }
 
 static void event_free(void *data) {
@@ -105,6 +105,8 @@ static void event_free(void *data) {
 
         sd_event_source_disable_unref(state->source);
         (void) event_watch_destroy(state->kernel);
+        if (state->removal)
+                event_job_free(&state->removal->job.item);
         free(state);
 }
 
@@ -145,7 +147,7 @@ static void drain_done(Job *base) {
 static void drain(Watch *watch) {
         EventState *state = watch->data;
 
-        if (submit(watch, state->kernel, drain_run, drain_done, event_job_free) >= 0)
+        if (submit(watch, event_job_new(watch, drain_run, drain_done, event_job_free), state->kernel) >= 0)
                 state->n_jobs++;
         else
                 manager_notice(watch->manager, LOG_ERR, watch->session, NULL, "The watch %s has ended: out of memory",
@@ -196,11 +198,14 @@ static void make_done(Job *base) {
 }
 
 static void event_start(Watch *watch) {
+        EventState *state = calloc(1, sizeof(*state));
         int r = -ENOMEM;
 
-        watch->data = calloc(1, sizeof(EventState));
-        if (watch->data)
-                r = submit(watch, NULL, make_run, make_done, unmade_job_free);
+        watch->data = state;
+        if (state)
+                state->removal = event_job_new(watch, remove_run, remove_done, unmade_job_free);
+        if (state && state->removal)
+                r = submit(watch, event_job_new(watch, make_run, make_done, unmade_job_free), NULL);
         if (r < 0)
                 watch_started(watch, r, NULL);
 }
