@@ -36,7 +36,7 @@ static const struct {
         { "ring_size", UNIT_SIZE },     { "capacity", UNIT_SIZE },    { "most", UNIT_SIZE },
         { "fill", UNIT_SIZE },          { "held", UNIT_ROUGH_SPAN },  { "window", UNIT_SPAN },
         { "last", UNIT_TIME },          { "next", UNIT_TIME },        { "raw_bytes", UNIT_SIZE },
-        { "compress_usec", UNIT_SPAN },
+        { "compress_usec", UNIT_SPAN }, { "gap_usec", UNIT_SPAN },
 };
 
 static Unit unit_of(const char *key) {

@@ -129,21 +129,67 @@ void pump_take_measure(Pump *pump, PumpReport *report) {
         pump_post(pump, report);
 }
 
+/* The time of the trace clock, by the statistics that were read last: the earliest or the latest of the CPUs. */
+static uint64_t trace_clock(const Pump *pump, bool latest) {
+        uint64_t time = pump->stats[0].now;
+
+        for (size_t i = 1; i < pump->n_cpus; i++)
+                if (latest ? pump->stats[i].now > time : pump->stats[i].now < time)
+                        time = pump->stats[i].now;
+        return time * NSEC_PER_USEC;
+}
+
+static void keep_gap(Pump *pump, const RecordingGap *gap) {
+        if (pump->n_gaps == PUMP_GAPS_MAX) {
+                pump->n_gaps--;
+                memmove(pump->gaps, pump->gaps + 1, pump->n_gaps * sizeof(pump->gaps[0]));
+        }
+        pump->gaps[pump->n_gaps++] = *gap;
+}
+
+int pump_note_gaps(Pump *pump, PumpSink *sink) {
+        uint64_t first = 0, last = 0;
+        int r = 0;
+
+        if (pump->n_gaps == 0)
+                return 0;
+        r = segment_time_span(sink_segment(sink->sink), &first, &last);
+        for (size_t i = 0; r >= 0 && i < pump->n_gaps; i++)
+                if (pump->gaps[i].end_trace_clock == 0 || pump->gaps[i].end_trace_clock > first)
+                        r = sink_add_gap(sink->sink, &pump->gaps[i]);
+        return r;
+}
+
+/* The kernel records nothing while a buffer gets another size, and nobody counts the events of that time. */
+static int resize(Pump *pump, uint64_t size, PumpReport *report) {
+        RecordingGap gap = { 0 };
+        uint64_t begin;
+        int stats, r;
+
+        stats = pump_read_stats(pump);
+        gap.start_trace_clock = stats < 0 ? 0 : trace_clock(pump, false);
+        gap.start_realtime = clock_usec(CLOCK_REALTIME);
+        begin = clock_usec(CLOCK_MONOTONIC);
+        r = instance_resize(pump->instance, size, &report->error);
+        gap.gap_usec = clock_usec(CLOCK_MONOTONIC) - begin;
+        stats = pump_read_stats(pump);
+        gap.end_trace_clock = stats < 0 || gap.start_trace_clock == 0 ? 0 : trace_clock(pump, true);
+        keep_gap(pump, &gap);
+        report->gap = gap;
+        return r < 0 ? r : stats;
+}
+
 void pump_resize_ring(Pump *pump, uint64_t size, PumpReport *report) {
-        uint64_t begin = clock_usec(CLOCK_MONOTONIC);
         int r = check_ring(pump, &report->error);
 
         if (r >= 0)
-                r = instance_resize(pump->instance, size, &report->error);
-        report->took = clock_usec(CLOCK_MONOTONIC) - begin;
+                r = resize(pump, size, report);
         if (r >= 0) {
-                r = pump_read_stats(pump);
                 memcpy(pump->sized_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
-                if (r >= 0)
-                        r = measure(pump, &report->measure);
-                if (r < 0)
-                        (void) error_set_errno(&report->error, r, "Failed to measure the ring");
+                r = measure(pump, &report->measure);
         }
+        if (r < 0)
+                (void) error_set_errno(&report->error, r, "Failed to measure the ring");
         report->r = r < 0 ? r : 0;
         pump_post(pump, report);
 }

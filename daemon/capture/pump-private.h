@@ -19,6 +19,9 @@
 #include "core/comm-map.h"
 #include "kernel/reuse-guard.h"
 
+/* Of a ring, that a snapshot may tell of. Changes of size are rare: what is older is overwritten by then. */
+#define PUMP_GAPS_MAX 16U
+
 typedef enum PumpCommandType {
         PUMP_COMMAND_ADD,
         PUMP_COMMAND_SNAPSHOT,
@@ -103,9 +106,11 @@ struct Pump {
         BufferStats *previous_stats; /* of each CPU, when that one had drained the buffers */
         BufferStats *measured_stats; /* of each CPU, when the ring was measured last */
         BufferStats *sized_stats;    /* of each CPU, when its buffer got its size */
-        uint64_t written;            /* as RingMeasure has it */
-        uint64_t *begins;            /* of each CPU: since when that snapshot is complete, usec of the trace clock */
-        bool tracing;                /* we switched it on */
+        RecordingGap gaps[PUMP_GAPS_MAX]; /* the last changes of size */
+        size_t n_gaps;
+        uint64_t written; /* as RingMeasure has it */
+        uint64_t *begins; /* of each CPU: since when that snapshot is complete, usec of the trace clock */
+        bool tracing;     /* we switched it on */
         bool tracing_lost;
         bool stopping;
 };
@@ -193,6 +198,8 @@ uint64_t pump_pages_to_carry(const Pump *pump, size_t cpu_index);
 /* pump-measure.c */
 void pump_take_measure(Pump *pump, PumpReport *report);
 void pump_resize_ring(Pump *pump, uint64_t size, PumpReport *report);
+/* Those in the time from the sink's first page on go into its metadata. */
+int pump_note_gaps(Pump *pump, PumpSink *sink);
 /* Remembers since when the snapshot that is about to be drained is complete, by the statistics that were read last.
  */
 void pump_keep_window(Pump *pump);

@@ -165,6 +165,13 @@ void pump_take_snapshot(Pump *pump, PumpCommand *command) {
         pump->n_active++;
         pump_flush(pump);
         pump->drained = true;
+        if (sink->active) {
+                r = pump_note_gaps(pump, sink);
+                if (r < 0) {
+                        (void) error_set_errno(&error, r, "Failed to tell of gaps");
+                        pump_fail_sink(pump, sink, r, &error);
+                }
+        }
         pump_post(pump, pump_report_new(PUMP_SINK_READY, sink->id));
         /* What was drained is in no buffer any more: without it, the next snapshot cannot begin before this. */
         closing_segment_free(STEAL_PTR(pump->previous));

@@ -39,7 +39,7 @@ typedef enum PumpReportType {
         PUMP_ROTATED,        /* answers pump_rotate(); `r`, `error` */
         PUMP_CLEARED,        /* answers pump_clear(); `r`, `error` */
         PUMP_MEASURED,       /* answers pump_measure(): `measure`; or `r`, `error` */
-        PUMP_RESIZED,        /* answers pump_resize(): `took`, `measure`; or `r`, `error` */
+        PUMP_RESIZED,        /* answers pump_resize(): `gap`, `measure`; or `r`, `error` */
         PUMP_SINK_CLOSED,    /* `metadata` (final), `r` and `error` when it failed */
         PUMP_TRACING_LOST,   /* another tool switched the instance off or removed it */
         PUMP_FINISHED,
@@ -58,7 +58,7 @@ typedef struct PumpReport {
         SegmentInfo segment;
         CaptureMetadata *metadata;
         RingMeasure measure;
-        uint64_t took; /* usec */
+        RecordingGap gap;
 } PumpReport;
 
 typedef struct PumpConfig {

@@ -290,6 +290,10 @@ int sink_checkpoint(Sink *sink) {
         return segment_checkpoint(sink->segment);
 }
 
+int sink_add_gap(Sink *sink, const RecordingGap *gap) {
+        return metadata_add_gap(sink->config.metadata, gap);
+}
+
 /* Everything that is needed to close the present segment, but for the segment itself. */
 static int closing_segment_new(Sink *sink, const char *cmdlines, char *const *cpu_stats, ClosingSegment **ret) {
         CLEANUP(closing_segment_freep) ClosingSegment *closing = NULL;

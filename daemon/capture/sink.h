@@ -70,6 +70,8 @@ uint64_t sink_bytes(const Sink *sink);
  * `lost` are of the whole run, `bytes` is what the segments that are kept take. */
 int sink_account(Sink *sink, uint64_t events, const uint64_t *lost);
 int sink_checkpoint(Sink *sink);
+/* For the metadata. */
+int sink_add_gap(Sink *sink, const RecordingGap *gap);
 /* Begins the next segment and hands out the one before. `cmdlines` and `cpu_stats` (NULL-terminated; both
  * may be NULL): as in SegmentTail; copied. On failure the segment goes on. */
 int sink_rotate(Sink *sink, const SegmentHead *head, const char *cmdlines, char *const *cpu_stats, Error *error,

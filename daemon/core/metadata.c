@@ -55,6 +55,13 @@ static const Member segment_members[] = {
         { "compress_usec", MEMBER_NUMBER, offsetof(SegmentInfo, compress_usec) },
 };
 
+static const Member gap_members[] = {
+        { "start_trace_clock", MEMBER_NUMBER, offsetof(RecordingGap, start_trace_clock) },
+        { "end_trace_clock", MEMBER_NUMBER, offsetof(RecordingGap, end_trace_clock) },
+        { "start_realtime", MEMBER_NUMBER, offsetof(RecordingGap, start_realtime) },
+        { "gap_usec", MEMBER_NUMBER, offsetof(RecordingGap, gap_usec) },
+};
+
 static const char *const state_names[_CAPTURE_STATE_MAX] = {
         [CAPTURE_ACTIVE] = "active",
         [CAPTURE_COMPLETE] = "complete",
@@ -92,6 +99,7 @@ void metadata_free(CaptureMetadata *metadata) {
                         free(*(char **) ((char *) metadata + members[i].offset));
         free(metadata->spec_json);
         free(metadata->losses);
+        free(metadata->gaps);
         free(metadata->segments);
         free(metadata);
 }
@@ -134,6 +142,7 @@ int metadata_copy(const CaptureMetadata *metadata, CaptureMetadata **ret) {
                         *(char **) ((char *) copy + members[i].offset) = NULL;
         copy->spec_json = NULL;
         copy->losses = NULL;
+        copy->gaps = NULL;
         copy->segments = NULL;
 
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(members); i++)
@@ -144,6 +153,8 @@ int metadata_copy(const CaptureMetadata *metadata, CaptureMetadata **ret) {
                 r = copy_string(metadata->spec_json, &copy->spec_json);
         if (r == 0)
                 r = copy_array(metadata->losses, metadata->n_losses, sizeof(CpuLoss), &copy->losses);
+        if (r == 0)
+                r = copy_array(metadata->gaps, metadata->n_gaps, sizeof(RecordingGap), &copy->gaps);
         if (r == 0)
                 r = copy_array(metadata->segments, metadata->n_segments, sizeof(SegmentInfo), &copy->segments);
         if (r < 0)
@@ -159,6 +170,16 @@ int metadata_add_segment(CaptureMetadata *metadata, const SegmentInfo *segment) 
                 return -ENOMEM;
         grown[metadata->n_segments++] = *segment;
         metadata->segments = grown;
+        return 0;
+}
+
+int metadata_add_gap(CaptureMetadata *metadata, const RecordingGap *gap) {
+        RecordingGap *grown = reallocarray(metadata->gaps, metadata->n_gaps + 1, sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        grown[metadata->n_gaps++] = *gap;
+        metadata->gaps = grown;
         return 0;
 }
 
@@ -243,6 +264,18 @@ static int format_losses(struct json_object *object, const CaptureMetadata *meta
         return r;
 }
 
+static int format_gaps(struct json_object *object, const CaptureMetadata *metadata) {
+        struct json_object *array = json_object_new_array(), *entry;
+        int r = json_text_add(object, "gaps", array);
+
+        for (size_t i = 0; r == 0 && i < metadata->n_gaps; i++) {
+                r = append_object(array, &entry);
+                if (r == 0)
+                        r = format_members(entry, gap_members, ELEMENTSOF(gap_members), metadata->gaps + i);
+        }
+        return r;
+}
+
 /* For those who read it; when read back it follows from the sizes. */
 static int add_ratio(struct json_object *object, const SegmentInfo *segment) {
         char text[32];
@@ -291,6 +324,8 @@ int metadata_format(const CaptureMetadata *metadata, char **ret) {
         }
         if (r == 0)
                 r = format_losses(object, metadata);
+        if (r == 0)
+                r = format_gaps(object, metadata);
         if (r == 0)
                 r = format_segments(object, metadata);
         if (r < 0)
@@ -381,6 +416,20 @@ static int parse_loss(struct json_object *entry, Error *error, CaptureMetadata *
         return 0;
 }
 
+static int parse_gap(struct json_object *entry, Error *error, CaptureMetadata *metadata) {
+        RecordingGap gap = { 0 };
+        int r;
+
+        if (!json_object_is_type(entry, json_type_object))
+                return bad_key("gaps", error);
+        r = parse_members(entry, gap_members, ELEMENTSOF(gap_members), error, &gap);
+        if (r < 0)
+                return r;
+        if (metadata_add_gap(metadata, &gap) < 0)
+                return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+        return 0;
+}
+
 static int parse_segment(struct json_object *entry, Error *error, CaptureMetadata *metadata) {
         SegmentInfo segment = { 0 };
         struct json_object *value;
@@ -446,6 +495,9 @@ int metadata_parse(const char *text, Error *error, CaptureMetadata **ret) {
         if (r < 0)
                 return r;
         r = parse_array(object, "losses", parse_loss, error, metadata);
+        if (r < 0)
+                return r;
+        r = parse_array(object, "gaps", parse_gap, error, metadata);
         if (r < 0)
                 return r;
         r = parse_array(object, "segments", parse_segment, error, metadata);

@@ -40,6 +40,13 @@ typedef struct CpuLoss {
         uint64_t lost; /* events overwritten or dropped before they were read */
 } CpuLoss;
 
+/* A time in which nothing was recorded, and nothing counted as lost, since the buffers got another size. */
+typedef struct RecordingGap {
+        uint64_t start_trace_clock, end_trace_clock; /* in the clock's unit; 0: it counts no time */
+        uint64_t start_realtime;                     /* usec */
+        uint64_t gap_usec;
+} RecordingGap;
+
 typedef struct CaptureMetadata {
         char *id;
         char *session_id;
@@ -58,6 +65,8 @@ typedef struct CaptureMetadata {
         uint64_t buffer_size; /* bytes for each CPU that the kernel really gave */
         CpuLoss *losses;      /* CPUs that lost any, ascending */
         size_t n_losses;
+        RecordingGap *gaps; /* ascending */
+        size_t n_gaps;
         SegmentInfo *segments;
         size_t n_segments;
         uint64_t segments_dropped; /* deleted because of the `segments` limit */
@@ -73,6 +82,7 @@ int metadata_copy(const CaptureMetadata *metadata, CaptureMetadata **ret);
 int metadata_add_segment(CaptureMetadata *metadata, const SegmentInfo *segment);
 /* The bytes that compression saved in all segments. */
 uint64_t metadata_saved_bytes(const CaptureMetadata *metadata);
+int metadata_add_gap(CaptureMetadata *metadata, const RecordingGap *gap);
 int metadata_set_loss(CaptureMetadata *metadata, unsigned cpu, uint64_t lost);
 
 /* JSON text; what metadata_format() wrote, metadata_parse() reads without loss. */

@@ -10,6 +10,7 @@
 #include "core/spec-json.h"
 #include "core/strv.h"
 #include "kernel/probe-set.h"
+#include "ktraced/clock.h"
 #include "model/budgets.h"
 #include "model/manager.h"
 #include "model/ring-keeper.h"
@@ -61,6 +62,25 @@ static int add_probe_files(struct json_object *object, const Spec *spec) {
         return 0;
 }
 
+/* Those that the ring reaches back to, by the clock of the day, as far as that is known. */
+static struct json_object *describe_gaps(const RingKeeper *keeper, uint64_t held) {
+        uint64_t now = clock_usec(CLOCK_REALTIME), begin = held < now ? now - held : 0;
+        struct json_object *gaps = json_object_new_array();
+
+        for (size_t i = 0; i < keeper->n_gaps; i++) {
+                const RecordingGap *gap = &keeper->gaps[i];
+                struct json_object *object;
+
+                if (gap->start_realtime + gap->gap_usec < begin)
+                        continue;
+                object = json_object_new_object();
+                add_number(object, "start_realtime", gap->start_realtime);
+                add_number(object, "gap_usec", gap->gap_usec);
+                json_object_array_add(gaps, object);
+        }
+        return gaps;
+}
+
 static struct json_object *describe_ring(const Session *session) {
         struct json_object *object = json_object_new_object();
         const RingMeasure *ring = &session->ring;
@@ -75,6 +95,7 @@ static struct json_object *describe_ring(const Session *session) {
                 json_object_object_add(object, "sufficient",
                                        json_object_new_boolean(!session->ring_keeper->window.is_short));
                 add_number(object, "resized", session->ring_keeper->n_resized);
+                json_object_object_add(object, "gaps", describe_gaps(session->ring_keeper, ring->held));
         }
         return object;
 }

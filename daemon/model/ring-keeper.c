@@ -3,6 +3,7 @@
 #include "model/ring-keeper.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "core/parse.h"
 #include "ktraced/clock.h"
@@ -130,12 +131,23 @@ void ring_keeper_measured(RingKeeper *keeper, const PumpReport *report) {
                 arm_next(keeper);
 }
 
+static void keep_gap(RingKeeper *keeper, const RecordingGap *gap) {
+        if (gap->start_realtime == 0)
+                return;
+        if (keeper->n_gaps == RING_KEEPER_GAPS_MAX) {
+                keeper->n_gaps--;
+                memmove(keeper->gaps, keeper->gaps + 1, keeper->n_gaps * sizeof(keeper->gaps[0]));
+        }
+        keeper->gaps[keeper->n_gaps++] = *gap;
+}
+
 void ring_keeper_resized(RingKeeper *keeper, const PumpReport *report) {
         Session *session = keeper->session;
         uint64_t size = instance_buffer_size(session->source->instance);
         char text[16];
 
         source_settle(session->source, size);
+        keep_gap(keeper, &report->gap);
         if (report->r < 0) {
                 /* The kernel has no memory for it, or another tool uses the buffer: that may pass. */
                 manager_notice(session->manager, LOG_WARNING, session, NULL, "The size of the ring stays: %s",
@@ -147,7 +159,7 @@ void ring_keeper_resized(RingKeeper *keeper, const PumpReport *report) {
         keeper->interval = 0;
         manager_notice(session->manager, LOG_INFO, session, NULL,
                        "The ring has %s for each CPU now; nothing was recorded for %llu ms",
-                       format_size(size, text, sizeof(text)), (unsigned long long) (report->took / 1000));
+                       format_size(size, text, sizeof(text)), (unsigned long long) (report->gap.gap_usec / 1000));
         arm_next(keeper);
 }
 

@@ -18,6 +18,8 @@
 /* Of the measures that it asks the pump for. */
 #define RING_KEEPER_TAG 1U
 
+#define RING_KEEPER_GAPS_MAX 16U
+
 struct RingKeeper {
         Session *session;
         RingWindow window;
@@ -26,6 +28,8 @@ struct RingKeeper {
         uint64_t measured;    /* CLOCK_MONOTONIC, usec: when it was measured last */
         uint64_t quiet_until; /* likewise: after a snapshot */
         unsigned n_resized;
+        RecordingGap gaps[RING_KEEPER_GAPS_MAX]; /* what the last changes of size left, ascending */
+        size_t n_gaps;
         bool told; /* that the window is too long */
 };
 

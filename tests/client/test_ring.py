@@ -44,7 +44,7 @@ def test_snapshot_is_a_capture(run, ring):
     capture = done.stdout.strip()
     assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{8}", capture)
     about = json.loads(run("--json=short", "capture", "show", capture).stdout)
-    assert about["reason"] == "a test"
+    assert about["reason"] == "a test" and about["gaps"] == []
     assert "sched_switch" in run("report", "--first=5", capture).stdout
     assert "ring" in run("session", "list").stdout
     again = run("--json=short", "session", "snapshot", ring)
@@ -80,6 +80,28 @@ def test_window(run, ring):
     assert done.returncode == 2 and "--window '0': expected a time such as" in done.stderr
     done = run("record", "-e", SWITCH, "--window=30s", "--", "true")
     assert done.returncode == 2 and "--window is for 'session start'" in done.stderr
+
+
+@pytest.mark.settings(buffer_size=64 << 10)
+def test_gaps_are_told(run):
+    """Nothing is recorded while the ring grows: who looks at the ring or reads the capture learns of it."""
+    done = run("session", "start", "grows", "-e", SWITCH, "--window=12h", "--ring-size=1M")
+    assert done.returncode == 0, done.stderr
+
+    def gaps(*arguments):
+        about = json.loads(run("--json=short", *arguments).stdout)
+        return about.get("ring", about)["gaps"]
+
+    wait_until(lambda: gaps("session", "show", "grows"), "it does not grow", timeout=60)
+    assert re.search(r"Gaps: start_realtime .*, gap_usec [0-9]+", run("session", "show", "grows").stdout)
+    done = run("session", "snapshot", "grows")
+    assert done.returncode == 0, done.stderr
+    capture = done.stdout.strip()
+    told = gaps("capture", "show", capture)
+    assert told and all(0 < gap["start_trace_clock"] < gap["end_trace_clock"] for gap in told)
+    done = run("report", capture)
+    assert len(re.findall(r"^Warning: nothing was recorded for .+ from \d+\.\d{6} on, while the ring", done.stderr, re.M)) == len(told)
+    assert run("--quiet", "report", capture).stderr == ""
 
 
 def test_watch_tells_when_it_was_met(run, ring):

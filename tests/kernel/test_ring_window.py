@@ -67,6 +67,9 @@ def test_a_ring_grows_until_it_reaches_back(root, daemon, paced, folder):
     while len(reached) < 4 and not (reached and reached[-1] >= 2.9):
         wait_until(lambda: status(root, session)["held"] >= 3000000, "it does not reach back 3 s any more", timeout=60)
         capture = root.session(session, "Snapshot", "(a{sv})", variants({}))
+        about = root.describe(capture)
+        assert all(gap["end_trace_clock"] > about["start_trace_clock"] for gap in about["gaps"])
+        assert all(0 < gap["gap_usec"] * 1000 <= gap["end_trace_clock"] - gap["start_trace_clock"] for gap in about["gaps"])
         (path,) = root.save_all(capture, folder / f"saved-{len(reached)}")
         validate(path)
         times = [event.seconds for event in events(path)]

@@ -47,6 +47,12 @@ static CaptureMetadata *make(void) {
                                                                         .sha256 = SHA256 }),
                          0);
         assert_int_equal(metadata_add_segment(metadata, &(SegmentInfo){ .number = 11 }), 0);
+        assert_int_equal(metadata_add_gap(metadata, &(RecordingGap){ .start_trace_clock = 100,
+                                                                     .end_trace_clock = 200,
+                                                                     .start_realtime = 300,
+                                                                     .gap_usec = 400 }),
+                         0);
+        assert_int_equal(metadata_add_gap(metadata, &(RecordingGap){ .start_realtime = 301, .gap_usec = 1 }), 0);
         return metadata;
 }
 
@@ -78,6 +84,9 @@ static void assert_equal(const CaptureMetadata *a, const CaptureMetadata *b) {
                 assert_int_equal(a->losses[i].cpu, b->losses[i].cpu);
                 assert_int_equal(a->losses[i].lost, b->losses[i].lost);
         }
+        assert_int_equal(a->n_gaps, b->n_gaps);
+        for (size_t i = 0; i < a->n_gaps; i++)
+                assert_memory_equal(&a->gaps[i], &b->gaps[i], sizeof(a->gaps[i]));
         assert_int_equal(a->n_segments, b->n_segments);
         for (size_t i = 0; i < a->n_segments; i++) {
                 assert_int_equal(a->segments[i].number, b->segments[i].number);
@@ -112,6 +121,7 @@ static void test_copy(void **state) {
         assert_equal(metadata, copy);
         assert_ptr_not_equal(metadata->id, copy->id);
         assert_ptr_not_equal(metadata->segments, copy->segments);
+        assert_ptr_not_equal(metadata->gaps, copy->gaps);
 }
 
 static void test_copy_of_empty(void **state) {
@@ -122,6 +132,7 @@ static void test_copy_of_empty(void **state) {
         assert_null(copy->id);
         assert_null(copy->segments);
         assert_null(copy->losses);
+        assert_null(copy->gaps);
 }
 
 static void test_losses_are_ascending(void **state) {
@@ -172,6 +183,9 @@ static void test_bad(void **state) {
                 { MINIMAL ", \"losses\": {}}", "\"losses\"" },
                 { MINIMAL ", \"losses\": [1]}", "\"losses\"" },
                 { MINIMAL ", \"losses\": [{\"cpu\": 1}]}", "\"lost\"" },
+                { MINIMAL ", \"gaps\": 1}", "\"gaps\"" },
+                { MINIMAL ", \"gaps\": [1]}", "\"gaps\"" },
+                { MINIMAL ", \"gaps\": [{\"gap_usec\": -1}]}", "\"gap_usec\"" },
                 { MINIMAL ", \"segments\": [null]}", "\"segments\"" },
                 { MINIMAL ", \"segments\": [{\"number\": true}]}", "\"number\"" },
                 { MINIMAL ", \"segments\": [{\"sha256\": \"abc\"}]}", "\"sha256\"" },
