@@ -294,6 +294,8 @@ def test_journal(polkit, start_daemon, journal):
         subprocess.run([*journal, "logger", "--journald"], input=entry, text=True, check=True)
 
     log(MESSAGE_ID, "before")
+    written = [*journal, "journalctl", "-q", "-o", "cat", f"MESSAGE_ID={MESSAGE_ID}"]
+    wait_until(lambda: "before" in subprocess.run(written, capture_output=True, text=True, check=False).stdout, "it is not written")
     root = start_daemon(command=journal).client(0)
     session = ring(root, f"w journal={MESSAGE_ID} interval=500ms", f"other journal={MESSAGE_ID[::-1]} interval=500ms")
     log("f" * 32, "of another kind")
