@@ -10,6 +10,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "client/absent-watches.h"
 #include "client/bus-manager.h"
 #include "client/bus-session.h"
 #include "client/exec-child.h"
@@ -136,5 +137,7 @@ int verb_run(Globals *globals, int argc, char *argv[]) {
         if (bus_manager_start_session(run.client, name, &spec, &error, &run.session) < 0)
                 return verb_failed(&error, "start session %s", name);
         bus_client_end_agent(run.client);
+        if (spec.watches || spec.profile)
+                absent_watches_print(run.client, run.session);
         return run_until_end(&run, name);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 
+#include "client/absent-watches.h"
 #include "client/bus-manager.h"
 #include "client/bus-session.h"
 #include "client/json-print.h"
@@ -195,6 +196,8 @@ static int session_start(Globals *globals, int argc, char *argv[]) {
                 return verb_failed(&error, "connect to ktraced");
         if (start(client, name, &spec, &error, &path) < 0)
                 return verb_failed(&error, "start session %s", name);
+        if (spec.watches || spec.profile)
+                absent_watches_print(client, path);
         return print_session(client, globals, path);
 }
 

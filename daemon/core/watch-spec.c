@@ -162,6 +162,10 @@ static int set_reason(Reader *reader, const char *at, char **value, WatchSpec *w
         return 0;
 }
 
+static int set_optional(Reader *reader, const char *at, char **value, WatchSpec *watch) {
+        return parse_boolean(*value, &watch->optional) < 0 ? wrong(reader, at, "\"yes\" or \"no\" is needed") : 0;
+}
+
 static int set_some(Reader *reader, const char *at, char **value, WatchSpec *watch) {
         if (watch->threshold > 0)
                 return wrong(reader, at, "Only one of some= and full= can be given");
@@ -229,12 +233,19 @@ static const struct {
         unsigned kinds;
         int (*set)(Reader *reader, const char *at, char **value, WatchSpec *watch);
 } keys[] = {
-        { "action", OF_ALL, set_action },          { "after", OF_ALL, set_after },
-        { "interval", OF_ALL, set_interval },      { "daily", OF_ALL, set_daily },
-        { "reason", OF_ALL, set_reason },          { "some", OF(WATCH_PRESSURE), set_some },
-        { "full", OF(WATCH_PRESSURE), set_full },  { "window", OF(WATCH_PRESSURE), set_window },
-        { "unit", OF(WATCH_PRESSURE), set_unit },  { "on", OF(WATCH_UNIT), set_on },
-        { "from", OF(WATCH_LATENCY), set_from },   { "to", OF(WATCH_LATENCY), set_to },
+        { "action", OF_ALL, set_action },
+        { "after", OF_ALL, set_after },
+        { "interval", OF_ALL, set_interval },
+        { "daily", OF_ALL, set_daily },
+        { "reason", OF_ALL, set_reason },
+        { "optional", OF_ALL, set_optional },
+        { "some", OF(WATCH_PRESSURE), set_some },
+        { "full", OF(WATCH_PRESSURE), set_full },
+        { "window", OF(WATCH_PRESSURE), set_window },
+        { "unit", OF(WATCH_PRESSURE), set_unit },
+        { "on", OF(WATCH_UNIT), set_on },
+        { "from", OF(WATCH_LATENCY), set_from },
+        { "to", OF(WATCH_LATENCY), set_to },
         { "match", OF(WATCH_LATENCY), set_match },
 };
 

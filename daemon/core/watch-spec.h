@@ -20,6 +20,7 @@
  *   interval=SPAN                                       at least so long from one time to the next; 1min
  *   daily=N                                             at most so often within 24 hours; 20
  *   reason=TEXT                                         for the capture's metadata and the journal
+ *   optional=yes|no                                     yes: where it cannot be set up, the session starts without it
  *
  * A value with spaces stands in double quotes, in which '\' takes the next character as it is.
  *
@@ -73,6 +74,7 @@ typedef struct WatchSpec {
         uint64_t after, interval;
         uint64_t daily;
         char *reason; /* NULL: none was given */
+        bool optional;
 
         uint64_t threshold; /* usec, of latency and pressure */
         uint64_t window;

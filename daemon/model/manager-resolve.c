@@ -24,6 +24,7 @@ void resolved_spec_free(ResolvedSpec *resolved) {
         spec_free(resolved->spec);
         spec_free(resolved->asked);
         event_selection_clear(&resolved->selection);
+        strv_free(resolved->absent_watches);
         identity_clear(&resolved->owner);
         free(resolved);
 }
@@ -71,7 +72,8 @@ static void resolve_run(Job *base) {
         if (job->r >= 0)
                 job->r = catalog_resolve(job->resolved->spec, &job->error, &job->resolved->selection);
         if (job->r >= 0)
-                job->r = watches_look(job->resolved->spec, &job->error, &job->resolved->selection.tells_of_memory);
+                job->r = watches_look(job->resolved->spec, &job->error, &job->resolved->selection.tells_of_memory,
+                                      &job->resolved->absent_watches);
         if (job->r >= 0 && spec_is_self(job->resolved->spec))
                 job->r = resolve_self(job);
 }

@@ -217,6 +217,7 @@ int manager_create_session(Manager *manager, const char *name, const char *clien
         session->powers = resolved->powers;
         session->selection = resolved->selection;
         resolved->selection = (EventSelection){};
+        session->absent_watches = STEAL_PTR(resolved->absent_watches);
         session->identity = resolved->owner;
         resolved->owner = (Identity){};
         LIST_INSERT_HEAD(&manager->sessions, session, sessions);

@@ -122,8 +122,9 @@ typedef struct ResolvedSpec {
         Spec *spec;
         Spec *asked; /* before it was merged; NULL without a profile */
         EventSelection selection;
-        Identity owner;  /* whose session it is to be */
-        unsigned powers; /* those of the spec and its selection, and of the profiles that its watches start */
+        char **absent_watches; /* name, reason, name, reason...: see watches_look() */
+        Identity owner;        /* whose session it is to be */
+        unsigned powers;       /* those of the spec and its selection, and of the profiles that its watches start */
 } ResolvedSpec;
 void resolved_spec_free(ResolvedSpec *resolved);
 DEFINE_POINTER_CLEANUP(ResolvedSpec, resolved_spec_free);

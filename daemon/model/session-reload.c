@@ -15,6 +15,7 @@ static void swap(Session *session, ResolvedSpec *spec) {
                 .asked = session->asked,
                 .powers = session->powers,
                 .selection = session->selection,
+                .absent_watches = session->absent_watches,
                 .owner = session->identity,
         };
 
@@ -22,6 +23,7 @@ static void swap(Session *session, ResolvedSpec *spec) {
         session->asked = spec->asked;
         session->powers = spec->powers;
         session->selection = spec->selection;
+        session->absent_watches = spec->absent_watches;
         session->identity = spec->owner;
         *spec = had;
 }

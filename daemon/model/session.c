@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/spec-json.h"
+#include "core/strv.h"
 #include "kernel/process.h"
 #include "model/budgets.h"
 #include "model/capture-list.h"
@@ -142,6 +143,7 @@ void session_free(Session *session) {
         session_reload_clear(session);
         spec_free(session->asked);
         event_selection_clear(&session->selection);
+        strv_free(session->absent_watches);
         identity_clear(&session->identity);
         spec_free(session->spec);
         free(session->losses);

@@ -35,6 +35,7 @@ struct Session {
         Identity identity;        /* of the owner when the session was made */
         char *client;             /* who made it, as the bus layer calls it; for attached sessions */
         EventSelection selection; /* what the spec meant when it was authorized */
+        char **absent_watches;    /* optional ones that the kernel did not have then, see watches_look() */
         Spec *spec;               /* merged with its profile and validated */
         unsigned powers;          /* what was authorized */
         Spec *asked;              /* before it was merged with its profile; NULL: without one */

@@ -10,8 +10,10 @@
 #include "model/manager.h"
 
 /* Whether this kernel has what a spec's watches look for. *tells_of_memory is set when a condition does, see
- * filter_tells_of_memory(), and left alone otherwise. For the kernel worker. */
-int watches_look(const Spec *spec, Error *error, bool *tells_of_memory);
+ * filter_tells_of_memory(), and left alone otherwise. *absent (strv, or NULL) gets the name and the reason of each
+ * that is optional, and for which it has not: what was not looked at here is not set up later. For the kernel
+ * worker. */
+int watches_look(const Spec *spec, Error *error, bool *tells_of_memory, char ***absent);
 /* What a session of this spec may do: by itself, and by the profiles that its watches start. ERROR_NO_SUCH_PROFILE.
  */
 int watches_powers(const Manager *manager, const Spec *spec, Error *error, unsigned *ret);

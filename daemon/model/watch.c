@@ -25,19 +25,33 @@ static const WatchOps *find_ops(WatchKind kind) {
         return ops[kind];
 }
 
-int watches_look(const Spec *spec, Error *error, bool *tells_of_memory) {
+static int look(const WatchSpec *watch, Error *error, bool *tells_of_memory, char ***absent) {
+        CLEANUP(error_clear) Error failure = ERROR_INIT;
+        const WatchOps *ops = find_ops(watch->kind);
+        int r = ops->look ? ops->look(watch, &failure, tells_of_memory) : 0;
+
+        if (r >= 0)
+                return 0;
+        if (!watch->optional) {
+                error_move(error, &failure);
+                return r;
+        }
+        if (strv_append(absent, watch->name) < 0 || strv_append(absent, error_text(&failure)) < 0) {
+                (void) error_set_errno(error, -ENOMEM, "Cannot look at the watches");
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+int watches_look(const Spec *spec, Error *error, bool *tells_of_memory, char ***absent) {
         int r = 0;
 
         for (char **text = spec->watches; r >= 0 && text && *text; text++) {
                 CLEANUP(watch_spec_clear) WatchSpec watch = { 0 };
-                const WatchOps *ops;
 
                 r = watch_spec_parse(*text, error, &watch);
-                if (r < 0)
-                        return r;
-                ops = find_ops(watch.kind);
-                if (ops->look)
-                        r = ops->look(&watch, error, tells_of_memory);
+                if (r >= 0)
+                        r = look(&watch, error, tells_of_memory, absent);
         }
         return r;
 }
@@ -71,6 +85,7 @@ void watch_free(Watch *watch) {
         if (watch->data && watch->ops->free)
                 watch->ops->free(watch->data);
         watch_spec_clear(&watch->spec);
+        free(watch->absent);
         free(watch->seen);
         free(watch->id);
         free(watch);
@@ -129,6 +144,30 @@ static void settle(Session *session) {
                 session_watches_ready(session);
 }
 
+/* The session starts without it. -ENOMEM: nobody could be told why. */
+static int be_absent(Watch *watch, const char *why) {
+        watch->absent = strdup(why);
+        if (!watch->absent)
+                return -ENOMEM;
+        manager_notice(watch->manager, LOG_WARNING, watch->session, NULL, "Session %s starts without a watch: %s",
+                       watch->session->name, why);
+        return 0;
+}
+
+static void start_failed(Watch *watch, int r, const Error *error) {
+        CLEANUP(error_clear) Error failure = ERROR_INIT;
+        Session *session = watch->session;
+
+        if (error && error->code != ERROR_NONE)
+                (void) error_set(&failure, error->code, "%s", error_text(error));
+        else
+                (void) error_set_errno(&failure, r, "watches: %s", watch->spec.name);
+        if (watch->spec.optional && be_absent(watch, error_text(&failure)) >= 0)
+                return;
+        if (session->run_error.code == ERROR_NONE)
+                error_move(&session->run_error, &failure);
+}
+
 void watch_started(Watch *watch, int r, const Error *error) {
         Session *session = watch->session;
 
@@ -137,27 +176,43 @@ void watch_started(Watch *watch, int r, const Error *error) {
                 watch->ops->stop(watch);
                 return;
         }
-        if (r < 0 && session->run_error.code == ERROR_NONE) {
-                if (error && error->code != ERROR_NONE)
-                        (void) error_set(&session->run_error, error->code, "%s", error_text(error));
-                else
-                        (void) error_set_errno(&session->run_error, r, "watches: %s", watch->spec.name);
-        }
+        if (r < 0)
+                start_failed(watch, r, error);
         settle(session);
+}
+
+/* Why the kernel did not have it when it was looked for, or NULL. */
+static const char *find_absent(const Session *session, const char *name) {
+        for (char **pair = session->absent_watches; pair && *pair; pair += 2)
+                if (strcmp(pair[0], name) == 0)
+                        return pair[1];
+        return NULL;
+}
+
+static int start_one(Session *session, size_t number) {
+        const char *why;
+        Watch *watch;
+        int r = watch_new(session, number, &session->run_error, &watch);
+
+        if (r < 0)
+                return r;
+        session->watches_pending++;
+        why = find_absent(session, watch->spec.name);
+        if (why)
+                watch_started(watch, -EOPNOTSUPP,
+                              &(Error){ .code = ERROR_NOT_SUPPORTED_BY_KERNEL, .message = (char *) why });
+        else
+                watch->ops->start(watch);
+        return 0;
 }
 
 void watches_start(Session *session) {
         /* One more than there are, so that none that is ready at once is the last. */
         session->watches_pending = 1;
         session->watches_fired = 0;
-        for (size_t i = 0; i < strv_length(session->spec->watches); i++) {
-                Watch *watch = NULL;
-
-                if (watch_new(session, i, &session->run_error, &watch) < 0)
+        for (size_t i = 0; i < strv_length(session->spec->watches); i++)
+                if (start_one(session, i) < 0)
                         break;
-                session->watches_pending++;
-                watch->ops->start(watch);
-        }
         settle(session);
 }
 
@@ -167,7 +222,7 @@ void watches_arm(Session *session) {
         if (session->state != SESSION_ACTIVE)
                 return;
         LIST_FOREACH(watch, &session->manager->watches, watches)
-                if (watch->session == session)
+                if (watch->session == session && !watch->absent)
                         watch->ops->arm(watch, false);
 }
 
@@ -214,7 +269,7 @@ bool watch_fire(Watch *watch) {
         uint64_t now = clock_usec(CLOCK_BOOTTIME);
         char reason[SNAPSHOT_REASON_LENGTH + 1];
 
-        if (!session || session->state != SESSION_ACTIVE || manager->shutting_down)
+        if (!session || session->state != SESSION_ACTIVE || watch->absent || manager->shutting_down)
                 return false;
         if (rate_limit_next(&watch->limit, now) > now) {
                 watch->n_suppressed++;
@@ -253,6 +308,7 @@ static struct json_object *describe(const Watch *watch) {
         json_object_object_add(object, "last", watch->fired ? json_object_new_uint64(watch->fired) : NULL);
         json_object_object_add(object, "next", next ? json_object_new_uint64(next) : NULL);
         json_object_object_add(object, "seen", watch->seen ? json_object_new_string(watch->seen) : NULL);
+        json_object_object_add(object, "absent", watch->absent ? json_object_new_string(watch->absent) : NULL);
         return object;
 }
 

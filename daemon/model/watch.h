@@ -45,6 +45,7 @@ struct Watch {
         char *id;   /* names its kernel instance: that of the session, "w", and its place among the watches */
         void *data; /* the kind's */
         bool starting;
+        char *absent;           /* why this run does without it, which is optional; NULL: it does not */
         sd_event_source *timer; /* until it is permitted again; NULL: it is */
         RateLimit limit;
         uint64_t n_fired;
@@ -55,7 +56,7 @@ struct Watch {
 
 extern const WatchOps watch_event_ops, watch_pressure_ops, watch_unit_ops, watch_journal_ops;
 
-/* From the kinds. `error` is borrowed. */
+/* From the kinds. `error` is borrowed. A failure is that of the session's start, unless the watch is optional. */
 void watch_started(Watch *watch, int r, const Error *error);
 /* It has happened: does what is to be done, if that is permitted. False: it was not. */
 bool watch_fire(Watch *watch);

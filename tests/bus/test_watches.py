@@ -2,6 +2,7 @@
 """Who may have a session that does something by itself."""
 
 import json
+import subprocess
 import time
 
 import pytest
@@ -157,3 +158,73 @@ def test_without_systemd(root, daemon):
     with pytest.raises(BusError, match="watches: w: Cannot follow the unit web.service"):
         recorder(root, "w unit=web.service")
     assert not daemon.instances()
+
+
+def watches(root, session):
+    return {watch["name"]: watch for watch in root.describe(session)["watches"]}
+
+
+def test_optional_ones_that_cannot_be(root, daemon):
+    """They are no reason not to record: it is said why they are not there, and the others are."""
+    session = recorder(
+        root,
+        "there event=sched:sched_process_exec optional=yes",
+        "event event=no:such_event optional=yes",
+        "field event=sched:sched_switch optional=yes if no_field == 1",
+        "unit unit=web.service optional=yes",
+    )
+    told = watches(root, session)
+    assert root.describe(session)["state"] == "active"
+    assert told["there"]["absent"] is None
+    assert told["event"]["absent"] == 'watches: event: No event is called "no:such_event"'
+    assert "no_field" in told["field"]["absent"]
+    assert "watches: unit: Cannot follow the unit web.service" in told["unit"]["absent"]
+    for name in ("event", "unit"):
+        assert f"Session ring starts without a watch: watches: {name}: " in daemon.log
+    assert len(daemon.instances()) == 2
+    subprocess.run(["/bin/true"], check=True)
+    wait_until(lambda: watches(root, session)["there"]["fired"] > 0, "the one that is there has not fired")
+    # Again, by the same spec.
+    root.session(session, "Stop")
+    root.session(session, "Start")
+    assert [watches(root, session)[name]["absent"] is None for name in ("there", "event", "unit")] == [True, False, False]
+    root.session(session, "Remove")
+    wait_until(lambda: not daemon.instances(), "an instance is left")
+
+
+def test_an_optional_one_that_comes_later(systemd, root):
+    """It was not there at the start, and so it is not watched in this run."""
+    session = recorder(root, "late unit=late.service optional=yes", "web unit=web.service optional=yes")
+    assert watches(root, session)["late"]["absent"] == "watches: late: There is no unit late.service"
+    systemd.units["late.service"] = {"ActiveState": "active", "Result": "success"}
+    systemd.change("late.service", "failed", "exit-code")
+    systemd.change("web.service", "failed", "exit-code")
+    wait_until(lambda: fired(root, session) == {"late": 0, "web": 1}, "the failure was not seen")
+    root.session(session, "Stop")
+    root.session(session, "Start")
+    assert watches(root, session)["late"]["absent"] is None
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("w event=a:b:c optional=yes", "a:b:c"),
+        ("w event=sched:sched_switch optional=perhaps", '"yes" or "no"'),
+        ("w event=sched:sched_switch optional=yes action=start:nothing", "nothing"),
+    ],
+)
+def test_a_mistake_is_not_optional(root, daemon, text, message):
+    with pytest.raises(BusError, match=message):
+        recorder(root, text)
+    assert not daemon.instances()
+
+
+def test_an_optional_one_takes_its_powers(polkit, nobody):
+    """Whatever the kernel has: what was asked for is what counts."""
+    polkit.forget()
+    text = "a latency=1s from=sched:sched_waking to=sched:sched_switch match=pid,next_pid optional=yes"
+    nobody.create("ring", {**RING, "watches": [text]})
+    assert asked(polkit) == {"trace-system", "define-probes"}
+    polkit.forget()
+    nobody.create("other", {**RING, "watches": ['a event=syscalls:sys_enter_openat optional=yes if filename ~ "x*"']})
+    assert asked(polkit) == {"trace-system", "kernel-addresses"}

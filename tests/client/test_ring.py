@@ -128,6 +128,14 @@ def test_watch_tells_when_it_was_met(run, ring):
     assert bad.returncode != 0 and 'No event is called "no:such"' in bad.stderr
 
 
+def test_a_watch_that_cannot_be(run, ring):
+    """It is said when the session starts, and is no failure of it."""
+    done = run("session", "start", "watching", "-e", SWITCH, "--ring-size=1M", "--watch", "w event=no:such optional=yes")
+    assert done.returncode == 0
+    assert 'The session starts without a watch: watches: w: No event is called "no:such"' in done.stderr
+    assert 'absent watches: w: No event is called "no:such"' in run("session", "show", "watching").stdout
+
+
 def test_nobody_else_sees_what_a_ring_holds(run, ring, polkit):
     """Nor are they asked for a password."""
     polkit.actions["org.ktraced1.read-captures"] = "no"
@@ -224,7 +232,10 @@ def test_run_lasts_as_long_as_its_command(run, running):
     assert (session["name"], session["state"], session["mode"]) == ("recorder", "active", "ring")
     assert run("session", "snapshot", "recorder").returncode == 0
     command.process.terminate()
-    assert command.end() == (0, "")
+    status, error = command.end()
+    assert status == 0
+    # What this kernel has not, the unit's journal is told.
+    assert all(line.startswith("The session starts without a watch: ") for line in error.splitlines()), error
     assert "STOPPING=1" in command.notify.messages
     assert sessions(run) == []
     assert len(captures(run)) == 1

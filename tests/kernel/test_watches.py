@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -201,6 +202,30 @@ def test_latency_where_the_kernel_cannot(root, daemon):
     with pytest.raises(BusError, match="NotSupportedByKernel.*watches: w: "):
         ring(root, "w latency=10ms from=sched:sched_waking to=sched:sched_switch match=pid,next_pid")
     assert not daemon.instances()
+
+
+def dump_core():
+    subprocess.run([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"], check=False)
+
+
+def test_the_flight_recorder(root, daemon):
+    """It starts where the kernel lacks something, and says what; what there is takes snapshots."""
+    session = root.start("recorder", {"profile": "flight-recorder"})
+    told = {entry["name"]: entry for entry in root.describe(session)["watches"]}
+    assert set(told) == {"oom", "crash", "unit", "memory", "latency"}
+    assert told["oom"]["absent"] is None and told["crash"]["absent"] is None
+    if not os.path.exists("/sys/kernel/tracing/events/sched/sched_switch/hist"):
+        assert "watches: latency: " in told["latency"]["absent"]
+        assert "Session recorder starts without a watch: watches: latency: " in daemon.log
+    dump_core()
+    wait_fired(root, session, name="crash")
+    wait_until(lambda: complete(root), "there is no capture")
+    assert "crash: a program crashed" in {about["reason"] for about in complete(root)}
+    wait_until(lambda: "sig=11" in (watch(root, session, "crash")["seen"] or ""), "it is not told what was seen")
+    dump_core()
+    assert watch(root, session, "crash")["fired"] == 1
+    root.session(session, "Remove")
+    wait_until(lambda: not daemon.instances(), "an instance is left")
 
 
 def test_moment_of_an_event(root):

@@ -11,6 +11,7 @@
 
 #include "core/event.h"
 #include "core/profile.h"
+#include "core/watch-spec.h"
 
 #define AVAILABLE_EVENTS "/sys/kernel/tracing/available_events"
 #define FILE_SIZE_MAX (1U << 20)
@@ -42,6 +43,19 @@ static Profile *parse_profile(const char *path) {
         return profile;
 }
 
+/* A profile is for all kernels: one that lacks something is no reason not to record. */
+static void check_watches(const Spec *spec) {
+        for (char **text = spec->watches; text && *text; text++) {
+                CLEANUP(watch_spec_clear) WatchSpec watch = { 0 };
+
+                assert_int_equal(watch_spec_parse(*text, NULL, &watch), 0);
+                assert_true(watch.optional);
+                assert_non_null(watch.reason);
+                assert_non_null(strstr(*text, " interval="));
+                assert_non_null(strstr(*text, " daily="));
+        }
+}
+
 static void test_parse(void **state) {
         size_t n = 0;
 
@@ -53,8 +67,12 @@ static void test_parse(void **state) {
                 assert_true(strlen(profile->description) > 20);
                 /* What a profile may not decide: `output` would be refused together with it. */
                 assert_false(profile->spec->given & (1U << SPEC_SEGMENT_SIZE | 1U << SPEC_SEGMENTS));
-                /* Nothing that needs more than the right to trace. */
-                assert_int_equal(spec_powers(profile->spec), POWER_TRACE_SYSTEM);
+                /* Nothing that needs more than the right to trace, but for what the flight recorder, which systemd
+                 * starts, makes of two events. */
+                assert_int_equal(spec_powers(profile->spec) & ~(unsigned) POWER_DEFINE_PROBES, POWER_TRACE_SYSTEM);
+                assert_int_equal(!!(spec_powers(profile->spec) & POWER_DEFINE_PROBES),
+                                 strcmp(profile->name, "flight-recorder") == 0);
+                check_watches(profile->spec);
         }
         assert_true(n >= 8);
 }

@@ -36,6 +36,17 @@ static void test_defaults(void **state) {
         assert_int_equal(watch.interval, WATCH_INTERVAL_DEFAULT);
         assert_int_equal(watch.daily, WATCH_DAILY_DEFAULT);
         assert_int_equal(watch.action, WATCH_SNAPSHOT);
+        assert_false(watch.optional);
+}
+
+static void test_optional(void **state) {
+        CLEANUP(watch_spec_clear) WatchSpec yes = { 0 }, no = { 0 };
+
+        parse("slow latency=10ms from=a:b optional=yes to=c:d match=pid", &yes);
+        assert_true(yes.optional);
+        parse("oom event=oom:mark_victim optional=no if pid == 1", &no);
+        assert_false(no.optional);
+        assert_string_equal(no.filter, "pid == 1");
 }
 
 static void test_pressure(void **state) {
@@ -117,6 +128,7 @@ static void test_refusals(void **state) {
         check_refusal("a event=b:c action=stop after=1s", "snapshots only", NULL);
         check_refusal("a event=b:c reason=\"x", "has no other", "\"x");
         check_refusal("a event=b:c reason=\"x\"y", "can follow the quotation mark", "y");
+        check_refusal("a event=b:c optional=maybe", "\"yes\" or \"no\"", "maybe");
         check_refusal("a event=b:c if", "The filter is missing", NULL);
         check_refusal("a event=b:c some=1s", "not for a watch of this kind", "some=1s");
         check_refusal("a event=b:c for 5", "KEY=VALUE", "for 5");
@@ -159,7 +171,7 @@ int main(void) {
                 cmocka_unit_test(test_event),    cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_pressure), cmocka_unit_test(test_unit_and_journal),
                 cmocka_unit_test(test_latency),  cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_together),
+                cmocka_unit_test(test_together), cmocka_unit_test(test_optional),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
