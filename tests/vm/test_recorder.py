@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The flight recorder under systemd: a profile as a unit, and snapshots when another unit fails."""
+"""The flight recorder under systemd: a profile as a unit, and snapshots when something goes wrong."""
 
 import json
 import time
 
 import pytest
 
+import image
+import vm
+
 pytestmark = pytest.mark.seconds(600)
 
 RECORDER = "ktraced-session@flight-recorder.service"
+WATCHES = ("oom", "crash", "unit", "memory", "latency")
 FAILING = """[Unit]
 OnFailure=ktraced-snapshot@%n.service
 [Service]
@@ -19,6 +23,21 @@ ExecStart=/bin/false
 
 def listed(guest, what):
     return json.loads(guest.run(f"ktracectl --json=short {what} list", check=True).stdout)
+
+
+def watches(guest):
+    session = json.loads(guest.run("ktracectl --json=short session show flight-recorder", check=True).stdout)
+    return {watch["name"]: watch for watch in session["watches"]}
+
+
+def check_captured(guest, reason):
+    """What led to it is there."""
+    wait = f"until ktracectl capture list --reason='{reason}' | grep -q complete; do sleep 0.5; done"
+    guest.run(["timeout", "120", "sh", "-c", wait], timeout=150, check=True)
+    (capture,) = json.loads(guest.run(["ktracectl", "--json=short", "capture", "list", f"--reason={reason}"], check=True).stdout)
+    about = json.loads(guest.run(["ktracectl", "--json=short", "capture", "show", capture["id"]], check=True).stdout)
+    assert about["reason"] == reason and about["events"] > 0
+    assert "sched_switch" in guest.run(f"ktracectl report --first=200 {capture['id']}", check=True).stdout
 
 
 @pytest.fixture
@@ -50,12 +69,54 @@ def test_a_unit_that_fails_leaves_a_snapshot(guest, recorder):
     guest.run(["sh", "-c", f"cat > /run/systemd/system/failing.service <<'END'\n{FAILING}END"], check=True)
     guest.run("systemctl daemon-reload", check=True)
     assert guest.run("systemctl start failing.service").status != 0
-    guest.run("timeout 30 sh -c 'until ktracectl capture list | grep -q complete; do sleep 0.2; done'", check=True)
-    (capture,) = listed(guest, "capture")
-    about = json.loads(guest.run(["ktracectl", "--json=short", "capture", "show", capture["id"]], check=True).stdout)
-    assert about["reason"] == "unit failing.service"
-    assert about["events"] > 0
-    assert "sched_switch" in guest.run(f"ktracectl report --first=200 {capture['id']}", check=True).stdout
+    check_captured(guest, "unit failing.service")
+    # By itself, too, whichever unit it is.
+    check_captured(guest, "unit: a unit failed")
+    assert "failing.service" in watches(guest)["unit"]["seen"]
+
+
+def test_enabled(guest):
+    """From now on, and from each boot on; all that it waits for is there."""
+    guest.run(f"systemctl enable --now {RECORDER}", check=True)
+    try:
+        assert guest.run(f"systemctl is-enabled {RECORDER}", check=True).stdout == "enabled\n"
+        assert guest.run(f"systemctl is-active {RECORDER}", check=True).stdout == "active\n"
+        assert {name: watch["absent"] for name, watch in watches(guest).items()} == dict.fromkeys(WATCHES)
+    finally:
+        guest.run(f"systemctl disable --now {RECORDER}", check=True)
+    assert listed(guest, "session") == []
+
+
+def test_a_crash(guest, recorder):
+    """A signal that a program takes, or that somebody sends it to end it, is none."""
+    guest.run(["python3", "-c", "import os, signal; signal.signal(11, lambda *_: 0); os.kill(os.getpid(), 11)"], check=True)
+    guest.run("sh -c 'kill -TERM $$'")
+    assert watches(guest)["crash"]["fired"] == 0
+    assert guest.run("ulimit -c unlimited; exec python3 -c 'import os; os.abort()'").status != 0
+    check_captured(guest, "crash: a program crashed")
+    assert "sig=6" in watches(guest)["crash"]["seen"]
+
+
+def test_out_of_memory(guest, recorder):
+    guest.run(
+        ["systemd-run", "--quiet", "--wait", "-p", "MemoryMax=32M", "python3", "-c", "bytearray(256 << 20)"], timeout=240
+    )
+    check_captured(guest, "oom: killed for want of memory")
+
+
+@pytest.mark.parametrize("kernel", image.KERNELS)
+def test_a_system_that_lacks_something(installed, kernel):
+    """The recorder starts all the same, and says what it does without."""
+    with vm.Guest(kernel, installed, append="psi=0") as guest:
+        guest.run(f"systemctl enable --now {RECORDER}", check=True)
+        told = watches(guest)
+        assert set(told) == set(WATCHES)
+        assert [name for name, watch in told.items() if watch["absent"]] == ["memory"]
+        assert "The kernel measures no pressure" in told["memory"]["absent"]
+        for unit in (RECORDER, "ktraced.service"):
+            assert "starts without a watch: watches: memory: " in guest.run(f"journalctl -u {unit}", check=True).stdout
+        guest.run("sh -c 'kill -SEGV $$'")
+        check_captured(guest, "crash: a program crashed")
 
 
 RESIZE = """
