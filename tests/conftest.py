@@ -16,7 +16,7 @@ import daemon as daemon_module  # noqa: E402
 from polkit_mock import PolkitMock  # noqa: E402
 from system_bus import RealPolkit, SystemBus  # noqa: E402
 
-TEST_SECONDS = 120
+TEST_SECONDS = 300
 
 # What systemd sets. With fewer numbers a daemon that has to wait for a CPU cannot tell, in scope "self", whether
 # the number of a task has gone to another, and ends the session.

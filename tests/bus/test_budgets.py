@@ -251,7 +251,7 @@ def test_requests_a_second(polkit, daemon, root, nobody, other):
             assert error.name == QUOTA
             return False
 
-    wait_until(answered, "who asked too often is refused for good", timeout=30)
+    wait_until(answered, "who asked too often is refused for good", timeout=60)
 
 
 @pytest.mark.settings(signals_max=1000, signals_per_user_max=1)

@@ -95,7 +95,7 @@ def last(journal, **fields):
         found = [e for e in journal.decisions() if all(e.get(name) == value for name, value in fields.items())]
         return found and found[-1]
 
-    return wait_until(there, f"no entry with {fields} in {journal.decisions()}", timeout=30)
+    return wait_until(there, f"no entry with {fields} in {journal.decisions()}", timeout=60)
 
 
 def test_fields_of_decisions(journal, polkit, root, nobody):

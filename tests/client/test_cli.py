@@ -63,7 +63,7 @@ class Terminal:
             except OSError:  # the other end is closed
                 time.sleep(seconds)
 
-    def wait_for(self, pattern, timeout=15):
+    def wait_for(self, pattern, timeout=60):
         def there():
             self.read()
             return re.search(pattern, self.text)
@@ -73,7 +73,7 @@ class Terminal:
     def write(self, data):
         os.write(self.master, data)
 
-    def wait(self, timeout=30):
+    def wait(self, timeout=60):
         def ended():
             self.read()
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -167,7 +167,7 @@ def test_no_bus(folder):
         env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={folder}/none"},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert done.returncode == 1
     assert done.stderr.startswith("Failed to connect to ktraced: Cannot connect to the system bus: ")
@@ -272,7 +272,7 @@ def test_colours(run, root, daemon):
             env=daemon.bus.environment(**environment),
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
         )
         assert done.returncode == 0
         return "\033[" in done.stdout
@@ -509,7 +509,7 @@ def test_rotation(run_json):
 def test_capture_stays_after_ctrl_c(terminal, run_json):
     shown = terminal("record", "-e", "sched")
     shown.wait_for("Ctrl-C ends it")
-    shown.wait_for(r"0:0[1-9]  [1-9]\d* events  \S+  0 lost", timeout=20)
+    shown.wait_for(r"0:0[1-9]  [1-9]\d* events  \S+  0 lost", timeout=60)
     shown.write(b"\x03\x03")
     assert shown.wait() == 0
     capture = re.search(r"Capture: (\S+) \(1 segment\)", shown.text)[1]
@@ -537,7 +537,7 @@ def test_signals_are_passed_on(bus, polkit, daemon, run_json, number):
     )
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number, errors
     (row,) = run_json("capture", "list")
     assert row["state"] == "complete"
@@ -566,7 +566,7 @@ def test_daemon_that_dies(bus, polkit, start_daemon):
     wait_until(lambda: [row for row in client.manager("ListSessions") if row[3] == "active"], "no session")
     client.close()
     daemon.kill()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Failed to ask for the state of the session: " in errors
     # The next daemon removes what the kernel still has.
@@ -604,7 +604,7 @@ def test_capture_open(daemon, run, capture, folder):
             [KTRACECTL, "capture", "open", f"--segment={number}", capture],
             env=daemon.bus.environment(),
             stdout=target,
-            timeout=30,
+            timeout=60,
         )
     assert done.returncode == 0
     assert report(path)
@@ -834,7 +834,7 @@ def test_completion_of_bash(bus, polkit, daemon, root, folder):
             env={**bus.environment(), "PATH": f"{folder}:{reachable(KTRACECTL).parent}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
         )
         return done.stdout.split()
 

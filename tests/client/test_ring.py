@@ -116,7 +116,7 @@ def test_watch_tells_when_it_was_met(run, ring):
         (row,) = [row for row in sessions(run) if row["name"] == "watching"]
         return row["last_watch"] and row
 
-    row = wait_until(met, "the watch was not met", timeout=30, interval=0.2)
+    row = wait_until(met, "the watch was not met", timeout=60, interval=0.2)
     assert 3500e6 < row["next_watch"] - row["last_watch"] < 3700e6
     assert run("session", "list").stdout.splitlines()[0].split()[9:] == ["LAST", "NEXT"]
     shown = run("session", "show", "watching").stdout
@@ -198,7 +198,7 @@ class Running:
         wait_until(lambda: "READY=1" in self.notify.messages, "session run is not ready")
 
     def end(self):
-        _, error = self.process.communicate(timeout=30)
+        _, error = self.process.communicate(timeout=60)
         return self.process.returncode, error
 
     def close(self):

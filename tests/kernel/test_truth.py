@@ -218,7 +218,7 @@ def test_embedded_records_exactly(writer, folder):
     time.sleep(0.5)
     program.go()
     client.send_signal(signal.SIGINT)
-    _, text = client.communicate(timeout=30)
+    _, text = client.communicate(timeout=60)
     assert client.returncode == 0, text
     assert "Sanitizer" not in text, text
     validate(output)

@@ -53,7 +53,7 @@ class Client:
         self.name = name
         self.daemon = daemon
 
-    def call(self, path, interface, method, parameters=None, fds=(), interactive=False, timeout=30.0):
+    def call(self, path, interface, method, parameters=None, fds=(), interactive=False, timeout=60.0):
         """The unpacked reply: None, the value, or a tuple of values. Handles are replaced by descriptors."""
         flags = Gio.DBusCallFlags.NO_AUTO_START
         if interactive:

@@ -45,7 +45,7 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Config
 """
 
 
-def wait_until(condition, what, timeout=10.0, interval=0.01):
+def wait_until(condition, what, timeout=60.0, interval=0.01):
     """Returns the first true value of condition(); fails with `what` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
