@@ -492,7 +492,7 @@ def test_output_that_is_no_file(run, folder):
 def test_duration(run_json):
     begin = time.monotonic()
     summary = run_json("record", "-e", SWITCH, "--duration=300ms")
-    assert 0.3 <= time.monotonic() - begin < 5
+    assert 0.3 <= time.monotonic() - begin < 60
     assert summary["state"] == "stopped"
 
 

@@ -68,6 +68,7 @@ def test_rate(root, session, folder):
     """What is too fast is not taken, and does not make the writer wait."""
     fd = root.session(session, "OpenMarker")
     written = refused = 0
+    begin = time.monotonic()
     until = time.monotonic() + 1
     while time.monotonic() < until:
         try:
@@ -78,7 +79,8 @@ def test_rate(root, session, folder):
     os.close(fd)
     assert refused > 0
     texts = marks(root, session, folder)
-    assert 500 < len(texts) <= 3500
+    # A thousand at once, and as many a second.
+    assert 500 < len(texts) <= 1000 * (time.monotonic() - begin + 2) + 500
 
 
 def test_rate_of_nothing(root, session):
@@ -92,7 +94,7 @@ def test_rate_of_nothing(root, session):
     time.sleep(1)
     begin = time.monotonic()
     root.session(session, "Stop")
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 60
     taken, seconds = map(float, flood.communicate(timeout=60)[0].split())
     # 900 bytes at a time, 2000 in the first second, and what fits into the pipe.
     assert taken <= 900 * 1000 * (seconds + 2) + 65536
