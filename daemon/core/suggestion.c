@@ -35,8 +35,17 @@ static size_t edit_distance(const char *a, const char *b, size_t limit) {
 }
 
 void suggestion_init(Suggestion *suggestion, const char *wanted) {
-        /* About a third of the letters may be wrong: two of five, since swapping two counts as two. */
-        *suggestion = (Suggestion){ .wanted = wanted, .distance = (strlen(wanted) + 1) / 3 + 1 };
+        const char *end = strrchr(wanted, '.');
+        size_t length = end ? (size_t) (end - wanted) : strlen(wanted);
+
+        /*
+         * About a third of the letters may be wrong: two of five, since swapping two counts as two. The kind of a
+         * unit, at the end, is no proof of likeness: all services have it. Their own part is short, and two letters
+         * may be swapped in it.
+         */
+        if (end && length < 5)
+                length = 5;
+        *suggestion = (Suggestion){ .wanted = wanted, .distance = (length + 1) / 3 + 1 };
         if (strlen(wanted) > SUGGESTION_LENGTH_MAX)
                 suggestion->distance = 0;
 }

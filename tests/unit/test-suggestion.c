@@ -30,6 +30,16 @@ static void test_nothing_near(void **state) {
         assert_null(suggest(&suggestion, "x", names));
 }
 
+/* The kind does not make a unit's name a likely one, nor keep it from being found. */
+static void test_units(void **state) {
+        static const char *const names[] = { "dbus.service", "polkit.service", "session-1.scope", NULL };
+        Suggestion suggestion;
+
+        assert_null(suggest(&suggestion, "nosuch.service", names));
+        assert_string_equal(suggest(&suggestion, "polkitd.service", names), "polkit.service");
+        assert_string_equal(suggest(&suggestion, "dubs.service", names), "dbus.service");
+}
+
 static void test_long_names_are_passed_over(void **state) {
         char longer[SUGGESTION_LENGTH_MAX + 2], longest[SUGGESTION_LENGTH_MAX + 1];
         const char *const names[] = { longer, NULL }, *const fits[] = { longest, NULL };
@@ -48,6 +58,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_nearest),
                 cmocka_unit_test(test_nothing_near),
+                cmocka_unit_test(test_units),
                 cmocka_unit_test(test_long_names_are_passed_over),
         };
 
