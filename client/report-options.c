@@ -19,15 +19,21 @@ enum {
         OPTION_DURATION,
 };
 
+/* What selects events, those of a file and those that are just recorded. clang-format sees no list in it. */
+/* clang-format off */
+#define SELECTION_LONG                                    \
+        { "event", required_argument, NULL, 'e' },        \
+        { "cpu", required_argument, NULL, 'M' },          \
+        { "cpus", required_argument, NULL, 'M' },         \
+        { "pid", required_argument, NULL, 'P' },          \
+        { "comm", required_argument, NULL, OPTION_COMM }, \
+        { "filter", required_argument, NULL, 'f' }
+/* clang-format on */
+
 /* "json" stands before the global one, since here it can go without an argument. */
 static const struct option long_options[] = {
         { "json", optional_argument, NULL, OPTION_JSON },
-        { "event", required_argument, NULL, 'e' },
-        { "cpu", required_argument, NULL, 'M' },
-        { "cpus", required_argument, NULL, 'M' },
-        { "pid", required_argument, NULL, 'P' },
-        { "comm", required_argument, NULL, OPTION_COMM },
-        { "filter", required_argument, NULL, 'f' },
+        SELECTION_LONG,
         { "since", required_argument, NULL, 'S' },
         { "until", required_argument, NULL, 'U' },
         { "first", required_argument, NULL, OPTION_FIRST },
@@ -40,12 +46,7 @@ static const struct option long_options[] = {
 };
 
 static const struct option show_options[] = {
-        { "event", required_argument, NULL, 'e' },
-        { "cpu", required_argument, NULL, 'M' },
-        { "cpus", required_argument, NULL, 'M' },
-        { "pid", required_argument, NULL, 'P' },
-        { "comm", required_argument, NULL, OPTION_COMM },
-        { "filter", required_argument, NULL, 'f' },
+        SELECTION_LONG,
         { "lines", required_argument, NULL, 'n' },
         { "duration", required_argument, NULL, OPTION_DURATION },
         { "nanoseconds", no_argument, NULL, 't' },
@@ -53,26 +54,28 @@ static const struct option show_options[] = {
         { NULL, 0, NULL, 0 },
 };
 
+#define SELECTION_HELP                                                                              \
+        "Options that select, all of which must hold:\n"                                            \
+        "  -e --event=PATTERN[,...]  Events: SYSTEM, SYSTEM:EVENT, EVENT or SYSCALL, with globs;\n" \
+        "                            !PATTERN takes back what patterns before it selected\n"        \
+        "  -M --cpu=LIST             Events of these CPUs, for example 0-3,8\n"                     \
+        "  -P --pid=PID[,...]        Events of these threads\n"                                     \
+        "     --comm=GLOB            Events of threads with such a name\n"                          \
+        "  -f --filter=EXPRESSION    'EVENT: CONDITION', for example 'sched_switch: prev_prio < 100'\n"
+
+#define SELECTION_HELP_END "Given more than once, -e, -P, --comm and -f add to what is selected.\n"
+
 static void print_help(void) {
         (void) fputs("ktracectl report [OPTIONS...] FILE|CAPTURE|SESSION\n"
                      "\n"
                      "Print recorded events: those of a trace.dat file (version 6 or 7, also compressed), of a\n"
                      "capture, or of the newest capture of a session.\n"
-                     "\n"
-                     "Options that select, all of which must hold:\n"
-                     "  -e --event=PATTERN[,...]  Events: SYSTEM, SYSTEM:EVENT, EVENT or SYSCALL, with globs;\n"
-                     "                            !PATTERN takes back what patterns before it selected\n"
-                     "  -M --cpu=LIST             Events of these CPUs, for example 0-3,8\n"
-                     "  -P --pid=PID[,...]        Events of these threads\n"
-                     "     --comm=GLOB            Events of threads with such a name\n"
-                     "  -f --filter=EXPRESSION    'EVENT: CONDITION', for example 'sched_switch: prev_prio < 100'\n"
+                     "\n" SELECTION_HELP
                      "  -S --since=TIME           From this time stamp on, in seconds (1020.911); +SPAN counts from\n"
                      "                            the start of the capture, -SPAN back from its end (-500ms)\n"
                      "  -U --until=TIME           Up to this time stamp\n"
                      "     --first=N              No more than the first N events of those\n"
-                     "     --last=N               No more than the last N events of those\n"
-                     "Given more than once, -e, -P, --comm and -f add to what is selected.\n"
-                     "\n"
+                     "     --last=N               No more than the last N events of those\n" SELECTION_HELP_END "\n"
                      "Options that say what to print:\n"
                      "     --summary              Counts and rates by event, CPU and task, and what was lost\n"
                      "     --top=N                Tasks in the summary (default 10; 0: all)\n"
@@ -88,16 +91,7 @@ static void print_show_help(void) {
         (void) fputs("ktracectl show [OPTIONS...] SESSION\n"
                      "\n"
                      "Print the events of a session as they are recorded, until it ends, or until Ctrl-C.\n"
-                     "\n"
-                     "Options that select, all of which must hold:\n"
-                     "  -e --event=PATTERN[,...]  Events: SYSTEM, SYSTEM:EVENT, EVENT or SYSCALL, with globs;\n"
-                     "                            !PATTERN takes back what patterns before it selected\n"
-                     "  -M --cpu=LIST             Events of these CPUs, for example 0-3,8\n"
-                     "  -P --pid=PID[,...]        Events of these threads\n"
-                     "     --comm=GLOB            Events of threads with such a name\n"
-                     "  -f --filter=EXPRESSION    'EVENT: CONDITION', for example 'sched_switch: prev_prio < 100'\n"
-                     "Given more than once, -e, -P, --comm and -f add to what is selected.\n"
-                     "\n"
+                     "\n" SELECTION_HELP SELECTION_HELP_END "\n"
                      "Options that say when to end and what to print:\n"
                      "  -n --lines=N              End after N of those events\n"
                      "     --duration=SPAN        End after this time, for example 10s\n"
