@@ -149,7 +149,7 @@ BUDGET = 6 << 20
 
 
 @pytest.mark.settings(captures_max_use=BUDGET, captures_compress=False)
-@pytest.mark.seconds(300)
+@pytest.mark.seconds(900)
 def test_two_hundred_snapshots_under_a_budget(root, daemon, folder):
     """Use is never over the budget by more than what is being made; every capture that is listed can be read, none is
     half there."""

@@ -246,10 +246,10 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(90)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise AssertionError(f"the daemon did not end within 20 s of SIGTERM:\n{self.log}") from None
+                raise AssertionError(f"the daemon did not end within 90 s of SIGTERM:\n{self.log}") from None
         self.notify.close()
         self.check_log()
         assert self.process.returncode == expected, f"the daemon ended with {self.process.returncode}:\n{self.log}"
