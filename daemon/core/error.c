@@ -11,8 +11,9 @@
 
 #define DBUS_ERROR(name) "org.freedesktop.DBus.Error." name
 #define OWN_ERROR(name) KTRACED_ERROR_PREFIX name
-/* What is shown of a text before the position of an error. */
+/* What is shown of a text before the position of an error, and from there on. */
 #define CONTEXT_BEFORE 60
+#define CONTEXT_AFTER 200
 
 typedef struct ErrorInfo {
         int e;               /* positive errno */
@@ -81,15 +82,22 @@ int error_set(Error *error, ErrorCode code, const char *format, ...) {
         return r;
 }
 
+static bool is_continuation(char c) {
+        return ((unsigned char) c & 0xc0U) == 0x80U;
+}
+
 int error_set_at(Error *error, const char *text, const char *at, const char *format, ...) {
         size_t before = (size_t) (at - text), cut = before > CONTEXT_BEFORE ? before - CONTEXT_BEFORE : 0;
+        size_t after = strnlen(at, CONTEXT_AFTER + 1);
         CLEANUP_FREE char *why = NULL;
         va_list ap;
         int n;
 
         /* Not within a character of UTF-8. */
-        while (cut > 0 && cut < before && ((unsigned char) text[cut] & 0xc0U) == 0x80U)
+        while (cut > 0 && cut < before && is_continuation(text[cut]))
                 cut++;
+        while (after > CONTEXT_AFTER || (after > 0 && is_continuation(at[after])))
+                after--;
         va_start(ap, format);
         n = vasprintf(&why, format, ap);
         va_end(ap);
@@ -98,7 +106,8 @@ int error_set_at(Error *error, const char *text, const char *at, const char *for
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");
         }
         /* The mark may be off behind characters of several bytes. */
-        return error_set(error, ERROR_INVALID_ARGUMENT, "%s\n  %s%s\n  %*s^", why, cut > 0 ? "..." : "", text + cut,
+        return error_set(error, ERROR_INVALID_ARGUMENT, "%s\n  %s%.*s%s\n  %*s^", why, cut > 0 ? "..." : "",
+                         (int) (before - cut + after), text + cut, at[after] ? "..." : "",
                          (int) (before - cut + (cut > 0 ? 3 : 0)), "");
 }
 

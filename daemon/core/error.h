@@ -60,7 +60,8 @@ int error_set(Error *error, ErrorCode code, const char *format, ...) __attribute
 int error_setv(Error *error, ErrorCode code, const char *format, va_list ap) __attribute__((format(printf, 3, 0)));
 
 /* ERROR_INVALID_ARGUMENT of a text that was read up to `at`: the sentence, the text, which must be printable, and on
- * a line of its own '^' below the position. What stands far before it is left out. Returns -EINVAL. */
+ * a line of its own '^' below the position. What stands far before it, or behind it, is left out. Returns
+ * -EINVAL. */
 int error_set_at(Error *error, const char *text, const char *at, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 

@@ -62,9 +62,7 @@ void watch_spec_clear(WatchSpec *watch) {
 }
 
 static int wrong(const Reader *reader, const char *at, const char *why) {
-        (void) error_set(reader->error, ERROR_INVALID_ARGUMENT, "%s\n  %s\n  %*s^", why, reader->text,
-                         (int) (at - reader->text), "");
-        return -EINVAL;
+        return error_set_at(reader->error, reader->text, at, "%s", why);
 }
 
 static void skip_spaces(Reader *reader) {

@@ -74,6 +74,29 @@ static void test_set_at(void **state) {
                 assert_true(text_is_printable(line));
 }
 
+/* A client can send megabytes. */
+static void test_set_at_in_a_long_text(void **state) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        char text[100002];
+
+        (void) memset(text, 'x', sizeof(text) - 1);
+        text[sizeof(text) - 1] = 0;
+        assert_int_equal(error_set_at(&error, text, text + 50000, "here"), -EINVAL);
+        assert_int_equal(strlen(error.message), strlen("here\n  ...") + 60 + 200 + strlen("...\n  ...^") + 60);
+
+        /* Nor within a character, whether these begin at even places or at odd ones. */
+        for (size_t start = 0; start < 2; start++) {
+                text[0] = 'x';
+                for (size_t i = start; i < sizeof(text) - 1; i++)
+                        text[i] = i % 2 == start ? '\xc3' : '\xbc';
+                text[sizeof(text) - 2 + start] = 0;
+                error_clear(&error);
+                assert_int_equal(error_set_at(&error, text, text + start, "here"), -EINVAL);
+                for (char *line = strtok(error.message, "\n"); line; line = strtok(NULL, "\n"))
+                        assert_true(text_is_printable(line));
+        }
+}
+
 static void test_move(void **state) {
         CLEANUP(error_clear) Error from = ERROR_INIT, to = ERROR_INIT;
 
@@ -152,6 +175,7 @@ int main(void) {
                 cmocka_unit_test(test_set_errno),
                 cmocka_unit_test(test_set_errno_without_a_code_of_its_own),
                 cmocka_unit_test(test_set_at),
+                cmocka_unit_test(test_set_at_in_a_long_text),
                 cmocka_unit_test(test_move),
                 cmocka_unit_test(test_prefix),
                 cmocka_unit_test(test_text_without_message),
