@@ -71,10 +71,12 @@ def output(folder):
 
 @pytest.fixture
 def bus(folder, request):
-    """The private bus; with the `lax_bus` marker its own policy lets everything through to the daemon."""
+    """The private bus; with the `lax_bus` marker its own policy lets everything through to the daemon, and with
+    `many_connections` a user may have a thousand connections."""
     bus_folder = folder / "bus"
     bus_folder.mkdir()
-    bus = SystemBus(bus_folder, lax=request.node.get_closest_marker("lax_bus") is not None)
+    lax, many = (request.node.get_closest_marker(name) is not None for name in ("lax_bus", "many_connections"))
+    bus = SystemBus(bus_folder, lax, many)
     yield bus
     bus.close()
 
@@ -172,6 +174,7 @@ def writer():
 def pytest_configure(config):
     config.addinivalue_line("markers", "settings(**settings): the daemon's settings file")
     config.addinivalue_line("markers", "lax_bus: the bus lets everything through to the daemon")
+    config.addinivalue_line("markers", "many_connections: the bus takes a thousand connections of a user")
     config.addinivalue_line("markers", "polkit_rule(text, groups={}): a rule file for the real polkitd; groups with one member each")
     config.addinivalue_line("markers", "polkit_language(name): in which the real polkitd speaks")
     config.addinivalue_line("markers", "seconds(n): how long the test may take")

@@ -15,13 +15,19 @@
 /* CheckAuthorizationFlags of polkit's D-Bus interface. */
 #define POLKIT_ALLOW_USER_INTERACTION 1U
 
+/* polkit answers one question after the other, in milliseconds, but for those that take a dialog. So of each user one
+ * is put to it at a time, or who asks most would have others wait for all of theirs; one that is out for longer than
+ * this waits for a person, and holds up none. */
+#define PATIENCE_USEC 100000U
+
 typedef struct Check {
         LIST_ENTRY(Check) checks;
         BusPolkit *polkit;
+        BusPolkitQuestion question; /* its strings are the asking one's, but the peer */
+        uint64_t timeout;           /* usec */
+        uint64_t asked;             /* when, CLOCK_MONOTONIC; 0: not yet */
         sd_bus_slot *slot;
         char *peer;
-        uid_t uid;
-        bool interactive;
         uint64_t number;
         BusPolkitDone done;
         void *userdata;
@@ -30,10 +36,14 @@ typedef struct Check {
 LIST_HEAD(CheckList, Check);
 
 struct BusPolkit {
-        sd_bus *bus; /* borrowed */
+        sd_bus *bus; /* borrowed, as is the next */
+        sd_event *event;
         uint64_t last_number;
-        struct CheckList checks;
+        struct CheckList checks; /* the newest first */
+        sd_event_source *timer;  /* for the oldest that waits for another of its user */
 };
+
+static void polkit_ask(BusPolkit *polkit);
 
 static void check_free(Check *check) {
         LIST_REMOVE(check, checks);
@@ -45,9 +55,11 @@ static void check_free(Check *check) {
 static void check_finish(Check *check, int r, const Error *error) {
         BusPolkitDone done = check->done;
         void *userdata = check->userdata;
+        BusPolkit *polkit = check->polkit;
 
         check_free(check);
         done(r, error, userdata);
+        polkit_ask(polkit);
 }
 
 /* The id under which polkit knows the question; unique among those of this connection. */
@@ -59,6 +71,8 @@ static void check_format_id(const Check *check, size_t size, char *ret) {
 static void check_withdraw(const Check *check) {
         char id[32];
 
+        if (check->asked == 0)
+                return;
         check_format_id(check, sizeof(id), id);
         (void) sd_bus_call_method_async(check->polkit->bus, NULL, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
                                         "CancelCheckAuthorization", NULL, NULL, "s", id);
@@ -127,7 +141,7 @@ static int check_read_result(const Check *check, sd_bus_message *reply, Error *e
                 return 0;
         if (dismissed)
                 return error_set(error, ERROR_ACCESS_DENIED, "The authentication was dismissed");
-        if (is_challenge && check->interactive)
+        if (is_challenge && check->question.interactive)
                 return error_set(error, ERROR_INTERACTION_REQUIRED,
                                  "Authentication is required, but there is no agent to ask for it");
         if (is_challenge)
@@ -162,8 +176,9 @@ static int message_append_details(sd_bus_message *message, char *const *details)
         return sd_bus_message_close_container(message);
 }
 
-static int check_send(Check *check, const BusPolkitQuestion *question, uint64_t timeout) {
+static int check_send(Check *check) {
         CLEANUP(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        const BusPolkitQuestion *question = &check->question;
         char id[32];
         int r;
 
@@ -188,7 +203,69 @@ static int check_send(Check *check, const BusPolkitQuestion *question, uint64_t 
 
         /* To sd-bus, 0 is the general time-out of the connection. */
         return sd_bus_call_async(check->polkit->bus, &check->slot, message, check_on_reply, check,
-                                 timeout > 0 ? timeout : 1);
+                                 check->timeout > 0 ? check->timeout : 1);
+}
+
+/* How long it has to wait for another of its user; 0: not at all. */
+static uint64_t check_wait(const Check *check, uint64_t now) {
+        const Check *other;
+        uint64_t wait = 0;
+
+        LIST_FOREACH(other, &check->polkit->checks, checks)
+                if (other->asked > 0 && other->question.uid == check->question.uid &&
+                    other->asked + PATIENCE_USEC > now + wait)
+                        wait = other->asked + PATIENCE_USEC - now;
+        return wait;
+}
+
+static int polkit_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        polkit_ask(userdata);
+        return 0;
+}
+
+static void polkit_set_timer(BusPolkit *polkit, uint64_t usec) {
+        if (sd_event_source_set_time_relative(polkit->timer, usec) >= 0)
+                (void) sd_event_source_set_enabled(polkit->timer, SD_EVENT_ONESHOT);
+}
+
+/* The oldest that can be asked; or NULL, with what the first of those that wait has to wait, 0 if none does. */
+static Check *polkit_find_next(const BusPolkit *polkit, uint64_t now, uint64_t *ret_wait) {
+        Check *check, *next = NULL;
+        uint64_t least = 0;
+
+        LIST_FOREACH(check, &polkit->checks, checks)
+                if (check->asked == 0) {
+                        uint64_t wait = check_wait(check, now);
+
+                        if (wait == 0)
+                                next = check;
+                        else if (least == 0 || wait < least)
+                                least = wait;
+                }
+
+        *ret_wait = least;
+        return next;
+}
+
+/* Puts to polkit what can be; from the start each time, since who is told of a failure may ask again. */
+static void polkit_ask(BusPolkit *polkit) {
+        uint64_t now, wait = 0;
+        Check *check;
+
+        while (sd_event_now(polkit->event, CLOCK_MONOTONIC, &now) >= 0 &&
+               (check = polkit_find_next(polkit, now, &wait))) {
+                CLEANUP(error_clear) Error error = ERROR_INIT;
+                int r;
+
+                check->asked = now;
+                r = check_send(check);
+                if (r < 0) {
+                        r = error_set_errno(&error, r, "Failed to ask polkit");
+                        check_finish(check, r, &error);
+                }
+        }
+        if (wait > 0)
+                polkit_set_timer(polkit, wait);
 }
 
 static int polkit_check_quota(const BusPolkit *polkit, const Settings *settings, uid_t uid, Error *error) {
@@ -197,7 +274,7 @@ static int polkit_check_quota(const BusPolkit *polkit, const Settings *settings,
 
         LIST_FOREACH(check, &polkit->checks, checks) {
                 n++;
-                if (check->uid == uid)
+                if (check->question.uid == uid)
                         n_of_user++;
         }
 
@@ -231,19 +308,20 @@ void bus_polkit_check(BusPolkit *polkit, const Settings *settings, const BusPolk
         }
 
         check->polkit = polkit;
-        check->uid = question->uid;
-        check->interactive = question->interactive;
+        check->question = *question;
+        check->timeout = settings->authorization_timeout;
         check->number = ++polkit->last_number;
         check->done = done;
         check->userdata = userdata;
         LIST_INSERT_HEAD(&polkit->checks, check, checks);
 
-        check->peer = strdup(question->peer);
-        r = check->peer ? check_send(check, question, settings->authorization_timeout) : -ENOMEM;
-        if (r < 0) {
-                r = error_set_errno(&error, r, "Failed to ask polkit");
+        check->question.peer = check->peer = strdup(question->peer);
+        if (!check->peer) {
+                r = error_set_errno(&error, -ENOMEM, "Failed to ask polkit");
                 check_finish(check, r, &error);
+                return;
         }
+        polkit_ask(polkit);
 }
 
 /* One at a time from the start of the list: calling back may change it. */
@@ -270,16 +348,24 @@ void bus_polkit_cancel_peer(BusPolkit *polkit, const char *peer) {
         }
 }
 
-int bus_polkit_new(sd_bus *bus, BusPolkit **ret) {
-        BusPolkit *polkit;
+int bus_polkit_new(sd_bus *bus, sd_event *event, BusPolkit **ret) {
+        CLEANUP(bus_polkit_freep) BusPolkit *polkit = NULL;
+        int r;
 
         polkit = calloc(1, sizeof(*polkit));
         if (!polkit)
                 return -ENOMEM;
 
         polkit->bus = bus;
+        polkit->event = event;
         LIST_INIT(&polkit->checks);
-        *ret = polkit;
+        r = sd_event_add_time_relative(event, &polkit->timer, CLOCK_MONOTONIC, 0, 1000, polkit_on_timer, polkit);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(polkit->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(polkit);
         return 0;
 }
 
@@ -291,5 +377,6 @@ void bus_polkit_free(BusPolkit *polkit) {
 
         while ((check = LIST_FIRST(&polkit->checks)))
                 check_free(check);
+        sd_event_source_disable_unref(polkit->timer);
         free(polkit);
 }

@@ -4,7 +4,7 @@
 /*
  * BusPolkit: questions to polkit (org.freedesktop.PolicyKit1.Authority.CheckAuthorization), asynchronous,
  * bounded in number for each user and in all, and withdrawn when they take too long or who they are about
- * has left. No answer is kept.
+ * has left. Those of one user are put to polkit one after another, unless one takes long. No answer is kept.
  *
  * Life cycle: bus_polkit_new(); bus_polkit_check(); bus_polkit_cancel_peer() when a peer has left;
  * bus_polkit_free() drops what is pending without calling back.
@@ -33,11 +33,13 @@ typedef struct BusPolkitQuestion {
         bool interactive;     /* polkit may ask a person */
 } BusPolkitQuestion;
 
-int bus_polkit_new(sd_bus *bus, BusPolkit **ret);
+/* Borrows both. */
+int bus_polkit_new(sd_bus *bus, sd_event *event, BusPolkit **ret);
 void bus_polkit_free(BusPolkit *polkit);
 DEFINE_POINTER_CLEANUP(BusPolkit, bus_polkit_free);
 
-/* Calls back exactly once, possibly before it returns. Borrows the question for the call. */
+/* Calls back exactly once, possibly before it returns. The peer's name is copied; the action and the details must
+ * live until then. */
 void bus_polkit_check(BusPolkit *polkit, const Settings *settings, const BusPolkitQuestion *question,
                       BusPolkitDone done, void *userdata);
 

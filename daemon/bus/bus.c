@@ -169,7 +169,7 @@ static int bus_set_up(Bus *bus) {
         if (r < 0)
                 return r;
 
-        r = bus_polkit_new(bus->bus, &bus->polkit);
+        r = bus_polkit_new(bus->bus, bus->config.event, &bus->polkit);
         if (r < 0)
                 return r;
 

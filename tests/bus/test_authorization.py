@@ -2,19 +2,15 @@
 """Who may call what: each method of the introspection data against a polkit that says no, asks, hangs or is not there."""
 
 import os
-import pathlib
-import tempfile
 import threading
 import time
-import types
 
 import pytest
 from gi.repository import GLib
 
-from daemon import MANAGER, NOBODY, SESSION, BusError, Daemon
-from interfaces import ACTIONS, ARGUMENTS, MORE_ACTIONS, QUERY, SPEC, Things, methods
-from polkit_mock import PolkitMock
-from system_bus import SystemBus, wait_until
+from daemon import MANAGER, NOBODY, SESSION, BusError
+from interfaces import ACTIONS, ARGUMENTS, MORE_ACTIONS, QUERY, SPEC, Things, methods, refused, shared_daemon
+from system_bus import wait_until
 
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 INTERACTIVE = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
@@ -43,20 +39,8 @@ def things(root):
 
 @pytest.fixture(scope="module")
 def shared():
-    """One daemon for all calls that are refused, since these change nothing."""
-    with tempfile.TemporaryDirectory(prefix="ktraced-test-") as name:
-        folder = pathlib.Path(name)
-        folder.chmod(0o755)
-        (folder / "bus").mkdir()
-        (folder / "daemon").mkdir()
-        bus = SystemBus(folder / "bus")
-        polkit = PolkitMock(bus)
-        daemon = Daemon(bus, folder / "daemon", settings={"authorization_timeout": "1s"})
-        things = Things(daemon.client(0))
-        yield types.SimpleNamespace(polkit=polkit, things=things, nobody=daemon.client(NOBODY))
-        daemon.stop()
-        polkit.close()
-        bus.close()
+    with shared_daemon(authorization_timeout="1s") as shared:
+        yield shared
 
 
 @pytest.fixture
@@ -69,16 +53,6 @@ def refusing(shared):
 
 def action_of(interface, method):
     return ACTIONS.get((interface, method), QUERY)
-
-
-def refused(name, things, client, interface, method, pidfd, **more):
-    """The message of the refusal, after seeing that nothing changed."""
-    before = things.state()
-    with pytest.raises(BusError) as caught:
-        things.call(client, interface, method, pidfd, **more)
-    assert caught.value.name == name, caught.value
-    assert things.state() == before
-    return caught.value.message
 
 
 def test_every_method_is_covered():

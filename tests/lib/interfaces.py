@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The interfaces as dbus/*.xml describes them, and arguments with which each method can be called."""
 
+import contextlib
+import pathlib
+import tempfile
+import types
+
+import pytest
 from gi.repository import Gio, GLib
 
-from daemon import CAPTURE, MANAGER, ROOT, SESSION
-from system_bus import SOURCE
+from daemon import CAPTURE, MANAGER, NOBODY, ROOT, SESSION, BusError, Daemon
+from pipeline import message
+from polkit_mock import PolkitMock
+from system_bus import SOURCE, SystemBus
 
 SPEC = {"events": GLib.Variant("as", ["sched:sched_switch"])}
 # On a file that no program maps: the kernel takes it.
@@ -128,8 +136,49 @@ class Things:
             self.root.describe(self.session)["state"],
         )
 
-    def call(self, client, interface, method, pidfd, **more):
+    def arguments(self, interface, method, pidfd):
+        """The body, or None, and the descriptors."""
         arguments = ARGUMENTS[interface, method](self)
-        parameters = arguments and GLib.Variant(*arguments)
         fds = {"AddProcess": (pidfd,), "TryProbes": (self.file.fileno(),)}.get(method, ())
+        return arguments and GLib.Variant(*arguments), fds
+
+    def call(self, client, interface, method, pidfd, **more):
+        parameters, fds = self.arguments(interface, method, pidfd)
         return client.call(self.path(interface), interface, method, parameters, fds=fds, **more)
+
+    def send(self, client, interface, method, pidfd):
+        """The same, without waiting for the answer."""
+        parameters, fds = self.arguments(interface, method, pidfd)
+        call = message(self.path(interface), interface, method, body=parameters, fds=fds)
+        client.connection.send_message(call, Gio.DBusSendMessageFlags.NONE)
+        client.connection.flush_sync(None)
+
+
+@contextlib.contextmanager
+def shared_daemon(**settings):
+    """One daemon for many calls that are refused, since these change nothing: with `bus`, the mocked `polkit`, `daemon`,
+    `things` and the client `nobody`."""
+    with tempfile.TemporaryDirectory(prefix="ktraced-test-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        (folder / "bus").mkdir()
+        (folder / "daemon").mkdir()
+        bus = SystemBus(folder / "bus")
+        polkit = PolkitMock(bus)
+        daemon = Daemon(bus, folder / "daemon", settings=settings)
+        things = Things(daemon.client(0))
+        shared = types.SimpleNamespace(bus=bus, polkit=polkit, daemon=daemon, things=things, nobody=daemon.client(NOBODY))
+        yield shared
+        daemon.stop()
+        shared.polkit.close()
+        bus.close()
+
+
+def refused(name, things, client, interface, method, pidfd, **more):
+    """The message of the refusal, after seeing that nothing changed."""
+    before = things.state()
+    with pytest.raises(BusError) as caught:
+        things.call(client, interface, method, pidfd, **more)
+    assert caught.value.name == name, caught.value
+    assert things.state() == before
+    return caught.value.message

@@ -7,7 +7,10 @@ polkit takes an agent only from the user whose process it is for, so that this r
 
 ARGUMENTS is a tuple in GVariant's text format. On standard output is a line of JSON for each dialog, with what polkit
 shows, and one for the reply to the call; on standard input a line is read for each dialog: "yes" once the answer has
-been given to polkit (which only root may do: see Agent), "no" to dismiss it."""
+been given to polkit (which only root may do: see Agent), "no" to dismiss it.
+
+With --mute=CONNECTIONS before the address it calls from so many connections, answers no dialog, says when polkit takes
+one back, and ends when it is killed."""
 
 import json
 import os
@@ -89,8 +92,12 @@ class Agent:
         assert process.returncode == 0, process.returncode
 
 
+_telling = threading.Lock()
+
+
 def tell(what):
-    print(json.dumps(what), flush=True)
+    with _telling:
+        print(json.dumps(what), flush=True)
 
 
 def on_call(_connection, _sender, _path, _interface, method, parameters, invocation):
@@ -103,20 +110,23 @@ def on_call(_connection, _sender, _path, _interface, method, parameters, invocat
     invocation.return_value(None)
 
 
-def serve(connection, ready):
+def serve(connection, ready, handler):
     context = GLib.MainContext()
     context.push_thread_default()
     info = Gio.DBusNodeInfo.new_for_xml(AGENT).interfaces[0]
-    connection.register_object(AGENT_PATH, info, on_call, None, None)
+    connection.register_object(AGENT_PATH, info, handler, None, None)
     ready.set()
     GLib.MainLoop(context).run()
 
 
-def main(address, path, interface, method, signature=None, text=None):
+def connect(address):
     flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
-    connection = Gio.DBusConnection.new_for_address_sync(address, flags, None, None)
+    return Gio.DBusConnection.new_for_address_sync(address, flags, None, None)
+
+
+def register(connection, handler):
     ready = threading.Event()
-    threading.Thread(target=serve, args=(connection, ready), daemon=True).start()
+    threading.Thread(target=serve, args=(connection, ready, handler), daemon=True).start()
     ready.wait()
     with open("/proc/self/stat", encoding="ascii") as stat:
         started = int(stat.read().rsplit(")", 1)[1].split()[19])
@@ -130,16 +140,49 @@ def main(address, path, interface, method, signature=None, text=None):
         "RegisterAuthenticationAgent",
         GLib.Variant("((sa{sv})ss)", (("unix-process", subject), os.environ["TEST_LOCALE"], AGENT_PATH)),
     )
-    parameters = signature and GLib.Variant.parse(GLib.VariantType(signature), text, None, None)
+
+
+def tell_reply(finish, *arguments):
     try:
-        flag = Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION
-        reply = connection.call_sync("org.ktraced1", path, interface, method, parameters, None, flag, 60000, None)
-        tell({"reply": (True, reply.unpack())})
+        tell({"reply": (True, finish(*arguments).unpack())})
     except GLib.Error as error:
         name = Gio.DBusError.get_remote_error(error)
         Gio.DBusError.strip_remote_error(error)
         tell({"reply": (False, name, error.message)})
 
 
+def call_of(path, interface, method, signature=None, text=None, timeout=60000):
+    """The arguments of a call, but the last ones."""
+    parameters = signature and GLib.Variant.parse(GLib.VariantType(signature), text, None, None)
+    flag = Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION
+    return "org.ktraced1", path, interface, method, parameters, None, flag, timeout, None
+
+
+def main(address, *call):
+    connection = connect(address)
+    register(connection, on_call)
+    tell_reply(connection.call_sync, *call_of(*call))
+
+
+def on_mute_call(_connection, _sender, _path, _interface, method, parameters, invocation):
+    if method == "BeginAuthentication":
+        tell({"action": parameters.unpack()[0]})
+        return
+    tell({"cancelled": parameters.unpack()[0]})
+    invocation.return_value(None)
+
+
+def mute(n, address, *call):
+    register(connect(address), on_mute_call)
+    arguments = call_of(*call, timeout=GLib.MAXINT)
+    connections = [connect(address) for _ in range(n)]
+    for connection in connections:
+        connection.call(*arguments, lambda source, result: tell_reply(source.call_finish, result))
+    GLib.MainLoop().run()
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1].startswith("--mute="):
+        mute(int(sys.argv[1].partition("=")[2]), *sys.argv[2:])
+    else:
+        main(*sys.argv[1:])

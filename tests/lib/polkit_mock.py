@@ -41,8 +41,9 @@ class Check:
 class PolkitMock:
     """Owns org.freedesktop.PolicyKit1 on a private bus. Ends with close().
 
-    mode: "yes", "no", "challenge" (would have to ask the user), "hang" (no answer until answer_pending()),
-    "error" (fails). release_name() makes it as if there were no polkit, until own_name(). `checks` and `cancelled` (ids) grow as calls arrive.
+    mode: "yes", "no", "challenge" (would have to ask the user), "hang" (no answer until answer_pending()), "slow" (yes
+    after 10 ms; `overlaps` counts questions about a client that came before the last one about it was answered), "error"
+    (fails). release_name() makes it as if there were no polkit, until own_name(). `checks` and `cancelled` (ids) grow as calls arrive.
     """
 
     def __init__(self, bus, mode="yes"):
@@ -51,6 +52,8 @@ class PolkitMock:
         self.checks = []
         self.cancelled = []
         self.pending = []
+        self.overlaps = 0
+        self._open = {}  # questions about a client that have no answer yet, in the mode "slow"
         self._context = GLib.MainContext()
         self._loop = GLib.MainLoop(self._context)
         self._connection = bus.connect(0)
@@ -97,8 +100,23 @@ class PolkitMock:
         mode = self.actions.get(action, self.mode)
         if mode == "hang":
             self.pending.append(invocation)
+        elif mode == "slow":
+            self._answer_slowly(invocation, subject)
         else:
             self._answer(invocation, mode)
+
+    def _answer_slowly(self, invocation, subject):
+        name = subject[1]["name"]
+        self.overlaps += self._open.get(name, 0) > 0
+        self._open[name] = self._open.get(name, 0) + 1
+
+        def answer(_data):
+            self._open[name] -= 1
+            self._answer(invocation, "yes")
+
+        later = GLib.timeout_source_new(10)
+        later.set_callback(answer, None)
+        later.attach(self._context)
 
     @staticmethod
     def _answer(invocation, mode):

@@ -75,16 +75,20 @@ def effective_user(uid):
 
 LAX_POLICY = '<policy context="mandatory"><allow send_destination="org.ktraced1"/></policy>'
 
+MANY_CONNECTIONS = '<limit name="max_connections_per_user">1000</limit>'
+
 
 class SystemBus:
     """dbus-daemon of type "system" with the D-Bus policy that the project ships. With `lax`, everybody may send
-    anything to the daemon, so that only its own checks are left. Ends with close()."""
+    anything to the daemon, so that only its own checks are left; with `many`, a user may have more connections than the
+    256 that are usual. Ends with close()."""
 
-    def __init__(self, folder, lax=False):
+    def __init__(self, folder, lax=False, many=False):
         self.folder = folder
         folder.chmod(0o755)
         config = folder / "bus.conf"
-        config.write_text(BUS_CONFIG.format(folder=folder, policy=SOURCE / "dbus" / "org.ktraced1.conf", more=LAX_POLICY if lax else ""))
+        more = (LAX_POLICY if lax else "") + (MANY_CONNECTIONS if many else "")
+        config.write_text(BUS_CONFIG.format(folder=folder, policy=SOURCE / "dbus" / "org.ktraced1.conf", more=more))
         self.address = f"unix:path={folder}/bus"
         self.log = open(folder / "bus.log", "wb")
         self.process = subprocess.Popen(
