@@ -26,6 +26,7 @@ typedef struct Options {
         bool help, version, introspect;
         const char *introspect_path; /* NULL: all */
         const char *store;
+        const char *state;
         const char *runtime;
         char **settings;
         char **profiles;
@@ -54,6 +55,7 @@ static void print_help(void) {
                       "     --version                 Show the version\n"
                       "     --bus-introspect[=PATH]   Print D-Bus introspection data; 'list' prints the paths\n"
                       "     --store=DIRECTORY         Keep captures there\n"
+                      "     --state=DIRECTORY         Keep there what a reboot must not have it forget\n"
                       "     --runtime=DIRECTORY       Keep there what a restart must know of the kernel\n"
                       "     --settings=PATH           Read settings from this file or directory; repeatable\n"
                       "     --profiles=DIRECTORY      Read profiles from there; repeatable, the first counts\n"
@@ -65,6 +67,7 @@ enum {
         OPTION_VERSION = 256,
         OPTION_BUS_INTROSPECT,
         OPTION_STORE,
+        OPTION_STATE,
         OPTION_RUNTIME,
         OPTION_SETTINGS,
         OPTION_PROFILES,
@@ -85,6 +88,9 @@ static int options_apply(Options *options, int option, const char *value) {
                 return 0;
         case OPTION_STORE:
                 options->store = value;
+                return 0;
+        case OPTION_STATE:
+                options->state = value;
                 return 0;
         case OPTION_RUNTIME:
                 options->runtime = value;
@@ -107,6 +113,7 @@ static int options_parse(Options *options, int argc, char **argv) {
                 { "version", no_argument, NULL, OPTION_VERSION },
                 { "bus-introspect", optional_argument, NULL, OPTION_BUS_INTROSPECT },
                 { "store", required_argument, NULL, OPTION_STORE },
+                { "state", required_argument, NULL, OPTION_STATE },
                 { "runtime", required_argument, NULL, OPTION_RUNTIME },
                 { "settings", required_argument, NULL, OPTION_SETTINGS },
                 { "profiles", required_argument, NULL, OPTION_PROFILES },
@@ -158,6 +165,9 @@ static int options_set_defaults(Options *options) {
 
         if (!options->store)
                 options->store = KTRACED_STATE_DIR "/captures";
+
+        if (!options->state)
+                options->state = KTRACED_STATE_DIR;
 
         if (!options->runtime)
                 options->runtime = KTRACED_RUNTIME_DIR;
@@ -339,6 +349,7 @@ static int daemon_init(Daemon *daemon, const Options *options, int embedded_fd, 
         const ManagerConfig manager = {
                 .event = daemon->event,
                 .store_path = options->store,
+                .state_path = daemon->embedded ? NULL : options->state,
                 .runtime_path = options->runtime,
                 .saves_previous_boot = !daemon->embedded,
                 .settings_files = options->settings,

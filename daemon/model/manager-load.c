@@ -12,12 +12,14 @@
 #include "model/previous-boot.h"
 #include "model/retention.h"
 #include "model/text-file.h"
+#include "model/watch-memory.h"
 
 typedef struct LoadJob {
         Job job;
         Manager *manager;
         bool first; /* also the store and the kernel, not only the configuration */
         char *store_path;
+        char *state_path; /* or NULL */
         char **settings_files;
         char **profile_directories;
 
@@ -30,6 +32,8 @@ typedef struct LoadJob {
         CaptureMetadata **captures;
         size_t n_captures;
         size_t n_skipped;
+        WatchLimits limits;
+        Error limits_error;
 
         ModelDone done;
         void *userdata;
@@ -48,7 +52,10 @@ static void load_job_free(MailboxItem *item) {
         strv_free(job->problems);
         strv_free(job->settings_files);
         strv_free(job->profile_directories);
+        watch_limits_clear(&job->limits);
+        error_clear(&job->limits_error);
         free(job->store_path);
+        free(job->state_path);
         free(job);
 }
 
@@ -93,6 +100,8 @@ static void load_run(Job *base) {
                 job->r = profiles_load(job->profile_directories, &job->profiles, &job->problems);
         if (job->r >= 0 && job->first)
                 job->r = load_store(job);
+        if (job->r >= 0 && job->state_path)
+                (void) watch_memory_read(job->state_path, &job->limits_error, &job->limits);
 }
 
 static void take_captures(Manager *manager, LoadJob *job) {
@@ -117,6 +126,9 @@ static void load_done(Job *base) {
 
         for (char **problem = job->problems; problem && *problem; problem++)
                 manager_notice(manager, LOG_WARNING, NULL, NULL, "Profile left out: %s", *problem);
+        if (job->limits_error.code != ERROR_NONE)
+                manager_notice(manager, LOG_WARNING, NULL, NULL, "The limits of watches begin anew: %s",
+                               error_text(&job->limits_error));
         if (job->r >= 0) {
                 settings_clear(&manager->settings);
                 manager->settings = job->settings;
@@ -124,6 +136,8 @@ static void load_done(Job *base) {
                 profiles_free(manager->profiles);
                 manager->profiles = STEAL_PTR(job->profiles);
                 take_captures(manager, job);
+                if (job->first)
+                        watch_memory_take(manager->watch_memory, &job->limits);
                 manager_enforce_retention(manager);
                 if (job->first && manager->saves_previous_boot)
                         previous_boot_save(manager);
@@ -133,6 +147,7 @@ static void load_done(Job *base) {
 }
 
 static void submit_load(Manager *manager, bool first, ModelDone done, void *userdata) {
+        const char *state_path = first ? watch_memory_directory(manager->watch_memory) : NULL;
         LoadJob *job = calloc(1, sizeof(*job));
 
         if (job)
@@ -141,10 +156,12 @@ static void submit_load(Manager *manager, bool first, ModelDone done, void *user
                         .manager = manager,
                         .first = first,
                         .store_path = strdup(manager->store_path),
+                        .state_path = state_path ? strdup(state_path) : NULL,
                         .done = done,
                         .userdata = userdata,
                 };
-        if (!job || !job->store_path || strv_copy(manager->settings_files, &job->settings_files) < 0 ||
+        if (!job || !job->store_path || (state_path && !job->state_path) ||
+            strv_copy(manager->settings_files, &job->settings_files) < 0 ||
             strv_copy(manager->profile_directories, &job->profile_directories) < 0) {
                 if (job)
                         load_job_free(&job->job.item);

@@ -18,6 +18,7 @@
 #include "model/session-run.h"
 #include "model/source.h"
 #include "model/watch-list.h"
+#include "model/watch-memory.h"
 
 static const ManagerObserver no_observer = {};
 
@@ -57,7 +58,9 @@ int manager_new(const ManagerConfig *config, Error *error, Manager **ret) {
         manager->store_path = strdup(config->store_path);
         if (!manager->store_path)
                 return -ENOMEM;
-        r = user_rates_new(&manager->requests);
+        r = watch_memory_new(manager, config->state_path, &manager->watch_memory);
+        if (r >= 0)
+                r = user_rates_new(&manager->requests);
         if (r >= 0)
                 r = user_rates_new(&manager->signals);
         if (r >= 0)
@@ -100,6 +103,7 @@ void manager_free(Manager *manager) {
         worker_free(manager->digest_worker);
         worker_free(manager->watch_worker);
         watches_free(manager);
+        watch_memory_free(manager->watch_memory);
         manager_free_vacuums(manager);
         manager_free_streams(manager);
         while ((session = LIST_FIRST(&manager->sessions)))

@@ -54,6 +54,7 @@ typedef struct ManagerObserver {
 typedef struct ManagerConfig {
         sd_event *event;
         const char *store_path;
+        const char *state_path;           /* what must be known after a reboot; NULL: nothing is kept */
         const char *runtime_path;         /* what must be known after a crash, and not after a reboot */
         char *const *settings_files;      /* in order; a directory stands for its *.json in order */
         char *const *profile_directories; /* the first that has a name wins */
@@ -76,7 +77,8 @@ struct Manager {
         UserRates *requests, *signals;
         uint64_t bytes_looked_at; /* of all captures when the file system was looked at last */
         Worker *kernel_worker, *store_worker, *digest_worker;
-        Worker *watch_worker;                               /* NULL before the first watch */
+        Worker *watch_worker; /* NULL before the first watch */
+        struct WatchMemory *watch_memory;
         Worker *measure_workers[SETTINGS_MEASUREMENTS_MAX]; /* NULL before they were needed */
         uint64_t event_cost;                                /* nsec, see event-cost.h; 0: not measured yet */
         struct SessionList sessions;

@@ -10,6 +10,7 @@
 #include "model/session-run.h"
 #include "model/snapshot.h"
 #include "model/watch-list.h"
+#include "model/watch-memory.h"
 
 _Static_assert(WATCH_AFTER_MAX == SNAPSHOT_AFTER_MAX, "a snapshot waits for as long as it can be told to");
 _Static_assert(WATCH_NAME_LENGTH + WATCH_REASON_LENGTH + sizeof(": ") <= SNAPSHOT_REASON_LENGTH,
@@ -133,6 +134,7 @@ static int watch_new(Session *session, size_t number, Error *error, Watch **ret)
         watch->ops = find_ops(watch->spec.kind);
         watch->starting = true;
         watch->limit = (RateLimit){ .interval = watch->spec.interval, .max = watch->spec.daily };
+        watch_memory_recall(session->manager->watch_memory, watch);
         LIST_INSERT_HEAD(&session->manager->watches, watch, watches);
         *ret = watch;
         return 0;
@@ -216,16 +218,6 @@ void watches_start(Session *session) {
         settle(session);
 }
 
-void watches_arm(Session *session) {
-        Watch *watch;
-
-        if (session->state != SESSION_ACTIVE)
-                return;
-        LIST_FOREACH(watch, &session->manager->watches, watches)
-                if (watch->session == session && !watch->absent)
-                        watch->ops->arm(watch, false);
-}
-
 void watches_stop(Session *session) {
         Watch *watch, *next;
 
@@ -241,7 +233,7 @@ void watches_stop(Session *session) {
 }
 
 uint64_t watch_next(const Watch *watch) {
-        uint64_t now = clock_usec(CLOCK_BOOTTIME), next = rate_limit_next(&watch->limit, now);
+        uint64_t now = watch_memory_clock(), next = rate_limit_next(&watch->limit, now);
 
         return next > now ? clock_usec(CLOCK_REALTIME) + next - now : 0;
 }
@@ -254,19 +246,33 @@ static int on_permitted(sd_event_source *source, uint64_t usec, void *userdata) 
         return 0;
 }
 
-static void hold(Watch *watch) {
-        uint64_t now = clock_usec(CLOCK_BOOTTIME), next = rate_limit_next(&watch->limit, now);
+/* Whether it is not permitted now: then it begins to notice when it is. */
+static bool hold(Watch *watch) {
+        uint64_t now = watch_memory_clock(), next = rate_limit_next(&watch->limit, now);
 
-        if (next > now &&
-            sd_event_add_time(watch->manager->event, &watch->timer, CLOCK_BOOTTIME, next, 1, on_permitted, watch) < 0)
+        if (next <= now)
+                return false;
+        if (sd_event_add_time(watch->manager->event, &watch->timer, CLOCK_BOOTTIME, next - WATCH_CLOCK_BOOT, 1,
+                              on_permitted, watch) < 0)
                 manager_notice(watch->manager, LOG_ERR, watch->session, NULL, "The watch %s has ended: out of memory",
                                watch->spec.name);
+        return true;
+}
+
+void watches_arm(Session *session) {
+        Watch *watch;
+
+        if (session->state != SESSION_ACTIVE)
+                return;
+        LIST_FOREACH(watch, &session->manager->watches, watches)
+                if (watch->session == session && !watch->absent && !hold(watch))
+                        watch->ops->arm(watch, false);
 }
 
 bool watch_fire(Watch *watch) {
         Session *session = watch->session;
         Manager *manager = watch->manager;
-        uint64_t now = clock_usec(CLOCK_BOOTTIME);
+        uint64_t now = watch_memory_clock();
         char reason[SNAPSHOT_REASON_LENGTH + 1];
 
         if (!session || session->state != SESSION_ACTIVE || watch->absent || manager->shutting_down)
@@ -281,7 +287,8 @@ bool watch_fire(Watch *watch) {
         session->watches_fired++;
         (void) snprintf(reason, sizeof(reason), "%s: %s", watch->spec.name,
                         watch->spec.reason ? watch->spec.reason : watch_kind_to_string(watch->spec.kind));
-        hold(watch);
+        watch_memory_note(manager->watch_memory, watch);
+        (void) hold(watch);
         watch_act(watch, reason);
         if (manager->observer->watch_fired)
                 manager->observer->watch_fired(session, watch->spec.name, reason, manager->observer_userdata);

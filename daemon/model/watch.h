@@ -50,7 +50,7 @@ struct Watch {
         RateLimit limit;
         uint64_t n_fired;
         uint64_t n_suppressed; /* what was noticed while it was not permitted */
-        uint64_t fired;        /* the last time, CLOCK_REALTIME, usec; 0: never */
+        uint64_t fired;        /* the last time, CLOCK_REALTIME, usec, also before this run; 0: never */
         char *seen;            /* the last time, in the words of whoever said it; NULL: nothing is known */
 };
 

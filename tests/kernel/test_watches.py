@@ -158,13 +158,66 @@ def test_after_a_moment(root, writer, folder):
 
 def test_it_begins_anew_with_each_run(root, daemon, writer):
     program = writer(2, 1)
-    session = ring(root, f"w event={WRITE} action=stop if {by_fd_9(program)}")
+    session = ring(root, f"w event={WRITE} action=stop interval=10ms if {by_fd_9(program)}")
     for _ in range(2):
         program.go()
         wait_until(lambda: root.describe(session)["state"] == "stopped", "it was not stopped")
         wait_until(lambda: not daemon.instances(), "an instance is left")
         root.session(session, "Start")
     root.session(session, "Remove")
+
+
+def test_its_limits_outlast_restarts(root, daemon, start_daemon, writer):
+    """Of the session, with the same or another spec, and of the daemon, however that ends; not those of others."""
+    program = writer(100, 1)
+    condition = f"if {by_fd_9(program)}"
+    session = ring(root, f"w event={WRITE} interval=2h {condition}")
+    program.go()
+    wait_fired(root, session)
+    first = watch(root, session)
+
+    def check(root, session):
+        assert watch(root, session)["last"] == first["last"]
+        assert abs(watch(root, session)["next"] - first["next"]) < 2_000_000
+        assert watch(root, session, "other")["next"] is None
+        program.go()
+        wait_fired(root, session, name="other")
+        assert watch(root, session)["fired"] == 0
+        root.session(session, "Remove")
+
+    watches = [f"w event={WRITE} interval=2h {condition}", f"other event={WRITE} interval=10ms {condition}"]
+    root.session(session, "Stop")
+    root.session(session, "Start")
+    assert (watch(root, session)["fired"], watch(root, session)["last"]) == (0, first["last"])
+    root.session(session, "Remove")
+    check(root, ring(root, *watches))
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        daemon.process.send_signal(end)
+        daemon.process.wait(30)
+        daemon.process.returncode = 0
+        daemon = start_daemon()
+        check(daemon.client(0), ring(daemon.client(0), *watches))
+    root = daemon.client(0)
+    free = ring(root, *watches, name="ring2")
+    assert watch(root, free)["next"] is None
+    root.session(free, "Remove")
+
+
+def test_limits_that_cannot_be_read(root, daemon, start_daemon, writer):
+    """They begin anew, and the journal says why."""
+    program = writer(1)
+    session = ring(root, f"w event={WRITE} interval=2h if {by_fd_9(program)}")
+    program.go()
+    wait_fired(root, session)
+    daemon.process.terminate()
+    daemon.process.wait(30)
+    daemon.process.returncode = 0
+    (limits,) = (daemon.store.parent / "state").iterdir()
+    limits.write_text(limits.read_text()[:-20])
+    daemon = start_daemon()
+    assert re.search(r"The limits of watches begin anew: .*watches\.json:\d+: ", daemon.log)
+    root = daemon.client(0)
+    assert watch(root, ring(root, f"w event={WRITE} interval=2h if fd == 77"))["next"] is None
 
 
 def test_a_killed_daemon_leaves_nothing(root, daemon, start_daemon):

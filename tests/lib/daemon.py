@@ -218,6 +218,7 @@ class Daemon:
     def arguments(self):
         return [
             f"--store={self.store}",
+            f"--state={self.store.parent / 'state'}",
             f"--runtime={self.store.parent / 'runtime'}",
             f"--settings={self.settings_file}",
             f"--profiles={self.profiles}",
