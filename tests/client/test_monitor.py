@@ -199,7 +199,7 @@ def test_watches_that_fire(monitor, root, polkit):
     """It tells of whose watch, and everybody may hear it; which one it was is the owner's."""
     heard = monitor("--json=short")
     event = "syscalls:sys_enter_getppid"
-    watches = [f"secret event={event} interval=1h if common_pid == {os.getpid()}"]
+    watches = [f"secret event={event} interval=10ms if common_pid == {os.getpid()}"]
     session = root.start("watching", {**RING, "watches": watches})
     os.getppid()
     fired = heard.wait_for(object="session", event="watch", id=root.describe(session)["id"])
