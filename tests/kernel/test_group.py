@@ -33,6 +33,12 @@ def start(root, name="users", **more):
     return root.start(name, {"events": [WRITE], "user": GLib.Variant("u", SOMEBODY), "buffer_size": "4M", **more})
 
 
+def wait_followed(root, session, process):
+    """Until the kernel records what came into the group."""
+    pids = INSTANCES / root.describe(session)["instance"] / "set_event_pid"
+    wait_until(lambda: str(process.pid) in pids.read_text().split(), "the new process is not followed")
+
+
 def recorded(root, session, folder):
     root.session(session, "Stop")
     (path,) = root.save_all(root.capture_of(session), folder / "saved")
@@ -50,7 +56,7 @@ def test_processes_of_before_and_after(root, writer, sleeper, folder):
     before.go()
     other.go()
     after = writer(1000, uid=SOMEBODY)
-    time.sleep(1.2)
+    wait_followed(root, session, after)
     after.go()
     found = recorded(root, session, folder)
     assert writes(found, before.pid) == 1000
@@ -133,7 +139,7 @@ def test_unit_with_what_is_below_and_what_comes(root, unit, writer, folder):
     for process in (main, below, other):
         process.go()
     enter(unit, later.pid)
-    time.sleep(1)
+    wait_followed(root, session, later)
     later.go()
     found = recorded(root, session, folder)
     assert [writes(found, process.pid) for process in (main, below, later)] == [1000] * 3
@@ -156,7 +162,7 @@ def test_unit_that_stops_and_starts_again(root, unit, writer, folder):
     (unit / "worker").mkdir(parents=True)
     second = writer(100)
     enter(unit, second.pid)
-    time.sleep(1)
+    wait_followed(root, session, second)
     second.go()
     found = recorded(root, session, folder)
     assert {event.pid for event in found} <= {first.pid, second.pid}

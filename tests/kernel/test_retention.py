@@ -91,11 +91,11 @@ def test_a_restart_keeps_pins_and_limits(root, daemon, start_daemon):
         client.close()
 
 
-@pytest.mark.settings(captures_max_age="1s")
+@pytest.mark.settings(captures_max_age="5s")
 def test_age(root, daemon):
     session = ring(root)
     old = snapshots(root, session, 2)
-    time.sleep(1.5)
+    time.sleep(5.5)
     new = snapshots(root, session, 1)
     wait_for(root, new)
     assert not ids(root) & set(old)

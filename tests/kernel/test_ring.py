@@ -264,7 +264,7 @@ def test_snapshot_after_a_while(root, writer, folder):
     program = writer(1000, 500)
     session = ring(root, pids=[program.pid])
     result = []
-    thread = threading.Thread(target=lambda: result.append(snapshot(root, session, after="1s")))
+    thread = threading.Thread(target=lambda: result.append(snapshot(root, session, after="3s")))
     program.go()
     thread.start()
     time.sleep(0.3)
