@@ -20,6 +20,10 @@ RULES = "/etc/polkit-1/rules.d/10-functions.rules"
 WRITES = 500
 # A program that calls vfs_write as often as that, and no more.
 WRITER = f"dd if=/dev/zero of=/root/written bs=1 count={WRITES} status=none"
+# Where each call of the kernel is recorded.
+FEW = 20
+FEW_WRITES = WRITER.replace(str(WRITES), str(FEW))
+BUFFER = "16M"
 # What a script begins with that must not run before the test says so.
 WAIT = "until [ -e /root/go ]; do sleep 0.1; done"
 
@@ -193,6 +197,28 @@ def test_stacks_of_programs(started, functions_of_stacked):
 
 def test_all_functions_must_be_asked_for(started):
     assert "all_functions" in refused(started, "-p function")
+    known = {line.split()[0] for line in listed(started, "*")}
+    events = record(started, f"-p function --all-functions -b {BUFFER} -F", FEW_WRITES)
+    found = functions(events)
+    assert len({event.pid for event in events}) == 1
+    # Nothing is lost: what is called once for each write is there as often as that.
+    assert found["vfs_write"] == found["ksys_write"] == FEW
+    assert len(found) > 300 and set(found) <= known, set(found) - known
+
+
+def test_all_functions_for_a_second(started):
+    """Of a process that was there before, under the name of a session; each function of the kernel is patched meanwhile."""
+    (pid,) = started.run("sh -c 'while :; do echo x >/root/own; sleep 0.1; done' >/dev/null 2>&1 & echo $!", check=True).stdout.split()
+    try:
+        start(started, "all", f"-p function --all-functions -b {BUFFER} -P {pid}")
+        patched = len(started.run(f"cat {TRACING}/enabled_functions", check=True).stdout.splitlines())
+        assert patched >= len(listed(started, "*"))
+        started.run("sleep 1", check=True)
+        events = stop(started, "all")
+    finally:
+        started.run(["kill", pid], check=True)
+    found = functions(events)
+    assert {event.pid for event in events} == {int(pid)} and found["vfs_write"] > 0 and len(found) > 100
 
 
 @pytest.mark.parametrize(
