@@ -167,9 +167,11 @@ static bool read_page(Pump *pump, size_t cpu_index) {
 }
 
 /* While events go on, a CPU that gives pages without end is left once it gave as many as its buffer holds:
- * these were all those that were there when it began. */
+ * these were all those that were there when it began. Reading can make events itself. Tracing may be on before
+ * the pump switches it on, see instance_configure(). */
 static void flush_cpu(Pump *pump, size_t cpu_index) {
         uint64_t limit = instance_buffer_size(pump->instance) + 2 * pump->page_size, done = 0;
+        bool tracing = pump->tracing || instance_is_tracing(pump->instance);
 
         for (;;) {
                 size_t n = pump_drain(pump, cpu_index);
@@ -180,7 +182,7 @@ static void flush_cpu(Pump *pump, size_t cpu_index) {
                 if (!read_page(pump, cpu_index))
                         return;
                 done += pump->page_size;
-                if (pump->tracing && done >= limit)
+                if (tracing && done >= limit)
                         return;
         }
 }

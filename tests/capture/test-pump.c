@@ -7,6 +7,7 @@
 #include "capture-test.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <tracefs.h>
@@ -309,6 +310,39 @@ static void losses_are_counted(void **state) {
         remove_tree(tree);
 }
 
+/* Tracing is on already, as function_graph with graph_functions needs it, and each page that is read is an event. */
+static void reading_that_makes_events_has_an_end(void **state) {
+        char *tree = make_tree();
+        Instance *instance = new_instance();
+        CLEANUP(spec_freep) Spec *spec = new_spec("syscalls:sys_enter_read");
+        CLEANUP(pump_report_freep) PumpReport *report = NULL;
+        CLEANUP_FREE char *capture = NULL;
+        cpu_set_t before, one;
+        pid_t pid = getpid();
+        TestPump pump;
+
+        spec_give_number(spec, SPEC_BUFFER_SIZE, 1U << 20);
+        spec_give_pids(spec, &pid, 1, true);
+        configure(instance, spec);
+        assert_int_equal(instance_set_tracing(instance, true, NULL), 0);
+
+        /* So that the events are where the pump reads. */
+        assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+        CPU_ZERO(&one);
+        CPU_SET(0, &one);
+        assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+        pump = pump_begin_on(instance, tree);
+        capture = pump_add(&pump, 1, 0, 0, 0);
+        pump_expect(&pump, PUMP_SINK_READY, 1);
+        report = remove_and_wait(&pump, 1);
+        assert_int_equal(report->r, 0);
+        assert_true(report->metadata->events > 0);
+        assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+
+        pump_end(&pump);
+        remove_tree(tree);
+}
+
 static void another_tool_that_stops_it_is_noticed(void **state) {
         char *tree = make_tree();
         TestPump pump = pump_begin(true, BUFFER, tree);
@@ -357,6 +391,7 @@ int main(void) {
                 cmocka_unit_test(age_rotates_the_quiet_ones_too),
                 cmocka_unit_test(progress_counts_what_is_in_the_buffers),
                 cmocka_unit_test(losses_are_counted),
+                cmocka_unit_test(reading_that_makes_events_has_an_end),
                 cmocka_unit_test(another_tool_that_stops_it_is_noticed),
                 cmocka_unit_test(commands_out_of_place_are_answered),
         };
