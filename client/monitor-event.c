@@ -27,8 +27,8 @@ static const char *const object_names[] = {
 
 static const char *const kind_names[] = {
         [MONITOR_NEW] = "new",   [MONITOR_REMOVED] = "removed", [MONITOR_STATE] = "state",
-        [MONITOR_LOST] = "lost", [MONITOR_FIRED] = "watch",     [MONITOR_GONE] = "gone",
-        [MONITOR_BACK] = "back", [MONITOR_ABSENT] = "absent",
+        [MONITOR_LOST] = "lost", [MONITOR_FIRED] = "watch",     [MONITOR_OVERHEAD] = "overhead",
+        [MONITOR_GONE] = "gone", [MONITOR_BACK] = "back",       [MONITOR_ABSENT] = "absent",
 };
 
 void monitor_event_free(MonitorEvent *event) {
@@ -112,6 +112,22 @@ static int read_numbers(sd_bus_message *message, MonitorObject object, MonitorKi
         return 1;
 }
 
+static int read_overhead(sd_bus_message *message, MonitorObject object, const char *id, MonitorEvent **ret) {
+        CLEANUP(monitor_event_freep) MonitorEvent *event = NULL;
+        const char *action;
+        int r = monitor_event_new(object, MONITOR_OVERHEAD, id, &event);
+
+        if (r >= 0)
+                r = sd_bus_message_read(message, "stt", &action, &event->rate, &event->share);
+        if (r < 0)
+                return r;
+        event->state = strdup(action);
+        if (!event->state)
+                return -ENOMEM;
+        *ret = STEAL_PTR(event);
+        return 1;
+}
+
 /* The value of State among the properties that changed; NULL: it did not. It lives with the message. */
 static int find_state(sd_bus_message *message, const char **ret) {
         const char *state = NULL;
@@ -166,6 +182,8 @@ int monitor_event_read(sd_bus_message *message, MonitorEvent **ret) {
                 return read_numbers(message, object, MONITOR_LOST, id, ret);
         if (sd_bus_message_is_signal(message, KTRACED_SESSION_INTERFACE, "WatchFired"))
                 return read_numbers(message, object, MONITOR_FIRED, id, ret);
+        if (sd_bus_message_is_signal(message, KTRACED_SESSION_INTERFACE, "OverheadExceeded"))
+                return read_overhead(message, object, id, ret);
         if (sd_bus_message_is_signal(message, "org.freedesktop.DBus.Properties", "PropertiesChanged"))
                 return read_state(message, object, id, ret);
         return 0;
@@ -191,7 +209,11 @@ static int print_json(const MonitorEvent *event, Globals globals) {
         if (r >= 0)
                 r = add_string(object, "name", event->name);
         if (r >= 0)
-                r = add_string(object, "state", event->state);
+                r = add_string(object, event->kind == MONITOR_OVERHEAD ? "action" : "state", event->state);
+        if (r >= 0 && event->kind == MONITOR_OVERHEAD)
+                r = json_add(object, "rate", json_object_new_uint64(event->rate));
+        if (r >= 0 && event->kind == MONITOR_OVERHEAD)
+                r = json_add(object, "cpu_share", json_object_new_uint64(event->share));
         if (r >= 0)
                 r = add_string(object, "reason", event->reason);
         if (r >= 0 && event->kind == MONITOR_LOST)
@@ -212,6 +234,20 @@ static void print_colored(const Globals *globals, Color color, const char *text)
         fputs(color_end(globals->colors, color), stdout);
 }
 
+static void print_overhead(const MonitorEvent *event, const Globals *globals) {
+        char share[32];
+
+        fputs(color_begin(globals->colors, COLOR_BAD), stdout);
+        printf("over its budget: %" PRIu64 " events a second", event->rate);
+        if (event->share > 0)
+                printf(", some %s of the CPUs' time", format_share(event->share, share, sizeof(share)));
+        fputs(strcmp(event->state, "thin") == 0   ? "; the most frequent is left out"
+              : strcmp(event->state, "stop") == 0 ? "; it ends"
+                                                  : "",
+              stdout);
+        fputs(color_end(globals->colors, COLOR_BAD), stdout);
+}
+
 static void print_what(const MonitorEvent *event, const Globals *globals) {
         switch (event->kind) {
         case MONITOR_STATE:
@@ -224,6 +260,9 @@ static void print_what(const MonitorEvent *event, const Globals *globals) {
                 break;
         case MONITOR_FIRED:
                 printf("a watch fired, %" PRIu64 " in all", event->n_total);
+                break;
+        case MONITOR_OVERHEAD:
+                print_overhead(event, globals);
                 break;
         case MONITOR_GONE:
         case MONITOR_ABSENT:

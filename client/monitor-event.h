@@ -28,7 +28,8 @@ typedef enum MonitorKind {
         MONITOR_STATE,
         MONITOR_LOST,  /* events */
         MONITOR_FIRED, /* a watch */
-        MONITOR_GONE,  /* the daemon, as the next two */
+        MONITOR_OVERHEAD,
+        MONITOR_GONE, /* the daemon, as the next two */
         MONITOR_BACK,
         MONITOR_ABSENT, /* from the beginning */
 } MonitorKind;
@@ -39,7 +40,8 @@ typedef struct MonitorEvent {
         MonitorObject object;
         MonitorKind kind;
         char *id;                /* NULL for the daemon */
-        char *state;             /* MONITOR_STATE */
+        char *state;             /* MONITOR_STATE; what was done, of MONITOR_OVERHEAD */
+        uint64_t rate, share;    /* MONITOR_OVERHEAD: events a second; of the CPUs, in millionths */
         uint64_t n_new, n_total; /* MONITOR_LOST, and n_total of MONITOR_FIRED */
         char *session_id;        /* of a capture; NULL: not known, as for the next ones */
         char *name;              /* of the session, or of the capture's */

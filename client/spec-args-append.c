@@ -158,6 +158,18 @@ static int append_unit(sd_bus_message *m, const char *unit) {
         return append_string(m, "unit", name);
 }
 
+static int append_overhead(sd_bus_message *m, const SpecArgs *args) {
+        int r = 0;
+
+        if (args->has_max_event_rate)
+                r = sd_bus_message_append(m, "{sv}", "max_event_rate", "t", args->max_event_rate);
+        if (r >= 0 && args->has_max_cpu_share)
+                r = sd_bus_message_append(m, "{sv}", "max_cpu_share", "t", args->max_cpu_share);
+        if (r >= 0 && args->has_overhead_grace)
+                r = sd_bus_message_append(m, "{sv}", "overhead_grace", "t", args->overhead_grace);
+        return r < 0 ? r : append_string(m, "overhead_policy", args->overhead_policy);
+}
+
 static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
         int r;
 
@@ -192,6 +204,8 @@ static int append_single_values(sd_bus_message *m, const SpecArgs *args) {
                 r = append_number(m, "duration", args->duration);
         if (r >= 0)
                 r = append_true(m, "symbols", args->symbols);
+        if (r >= 0)
+                r = append_overhead(m, args);
         if (r >= 0)
                 r = append_string(m, "tracer", args->tracer);
         if (r >= 0)

@@ -12,6 +12,7 @@
 #include <sys/pidfd.h>
 
 #include "client/verb.h"
+#include "core/overhead-guard.h"
 #include "core/parse.h"
 #include "core/probe.h"
 #include "core/spec.h"
@@ -316,6 +317,34 @@ static ParseResult take_event_option(SpecArgs *args, int c, const char *argument
         }
 }
 
+/* What recording may cost. */
+static ParseResult take_overhead_option(SpecArgs *args, int c, const char *argument, bool *is_spec) {
+        switch (c) {
+        case OPTION_MAX_EVENT_RATE:
+                args->has_max_event_rate = true;
+                return parse_unsigned(argument, &args->max_event_rate) >= 0
+                               ? PARSE_GO_ON
+                               : wrong("--max-event-rate", argument, "a number of events a second, or 0");
+        case OPTION_MAX_CPU_SHARE:
+                args->has_max_cpu_share = true;
+                return parse_percent(argument, &args->max_cpu_share) >= 0
+                               ? PARSE_GO_ON
+                               : wrong("--max-cpu-share", argument, "a part of the CPUs' time such as 2.5%, or 0");
+        case OPTION_OVERHEAD_GRACE:
+                args->has_overhead_grace = true;
+                return parse_span(argument, &args->overhead_grace) >= 0
+                               ? PARSE_GO_ON
+                               : wrong("--overhead-grace", argument, "a time such as 10s");
+        case OPTION_OVERHEAD_POLICY:
+                args->overhead_policy = argument;
+                return overhead_policy_is_valid(argument)
+                               ? PARSE_GO_ON
+                               : wrong("--overhead-policy", argument, "warn, thin or stop");
+        default:
+                return take_event_option(args, c, argument, is_spec);
+        }
+}
+
 static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument, bool *is_spec) {
         switch (c) {
         case 'e':
@@ -369,7 +398,7 @@ static ParseResult take_spec_option(SpecArgs *args, int c, const char *argument,
                 args->symbols = true;
                 return PARSE_GO_ON;
         default:
-                return take_event_option(args, c, argument, is_spec);
+                return take_overhead_option(args, c, argument, is_spec);
         }
 }
 

@@ -40,6 +40,10 @@ typedef struct SpecArgs {
         uint64_t segment_age, duration;     /* usec */
         uint64_t segments;
         bool symbols;
+        bool has_max_event_rate, has_max_cpu_share, has_overhead_grace;
+        uint64_t max_event_rate, max_cpu_share; /* a second; permille; 0: no limit */
+        uint64_t overhead_grace;                /* usec */
+        const char *overhead_policy;
         ProbeArgs probes;
         const char *scope;  /* NULL: the daemon's default */
         const char *tracer; /* argv's */
@@ -75,6 +79,10 @@ enum {
         OPTION_SYNTHETIC,
         OPTION_USER,
         OPTION_SCOPE,
+        OPTION_MAX_EVENT_RATE,
+        OPTION_MAX_CPU_SHARE,
+        OPTION_OVERHEAD_GRACE,
+        OPTION_OVERHEAD_POLICY,
         OPTION_AFTER_SPEC,
 };
 
@@ -117,6 +125,10 @@ enum {
         { "unit", required_argument, NULL, OPTION_UNIT }, \
         { "user", required_argument, NULL, OPTION_USER }, \
         { "probe", required_argument, NULL, OPTION_PROBE }, \
+        { "max-event-rate", required_argument, NULL, OPTION_MAX_EVENT_RATE }, \
+        { "max-cpu-share", required_argument, NULL, OPTION_MAX_CPU_SHARE }, \
+        { "overhead-grace", required_argument, NULL, OPTION_OVERHEAD_GRACE }, \
+        { "overhead-policy", required_argument, NULL, OPTION_OVERHEAD_POLICY }, \
         { "scope", required_argument, NULL, OPTION_SCOPE }
 /* clang-format on */
 

@@ -63,7 +63,7 @@ _ktracectl() {
                 --embedded'
         local spec='-e --event -f --filter -v --exclude --profile -P --pid -c --children -M --cpus -C --clock -O
                 --option -b --buffer-size --duration -R --trigger --hist --sql --synthetic --watch --unit --user --probe --ring-size --window --segment-size --segment-age --segments
-                --scope --symbols -p --tracer -l --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth
+                --scope --max-event-rate --max-cpu-share --overhead-grace --overhead-policy --symbols -p --tracer -l --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth
                 --all-functions --func-stack -T --stacktrace --user-stack'
         local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary
                 --top -t --nanoseconds'
@@ -136,6 +136,10 @@ _ktracectl() {
                 __ktracectl_reply "$cur" list < <(ps -A -o pid=)
                 return
                 ;;
+        --overhead-policy)
+                __ktracectl_reply "$cur" one <<<'warn thin stop'
+                return
+                ;;
         --unit)
                 __ktracectl_reply "$cur" one < <(__ktracectl_units)
                 return
@@ -154,7 +158,7 @@ _ktracectl() {
                 fi
                 return
                 ;;
-        -f | --filter | -M | --cpu | --cpus | -b | --buffer-size | --duration | --ring-size | --window | --segment* | --comm | -S | --since | \
+        -f | --filter | -M | --cpu | --cpus | -b | --buffer-size | --duration | --ring-size | --window | --max-event-rate | --max-cpu-share | --overhead-grace | --segment* | --comm | -S | --since | \
                 -U | --until | --first | --last | --lines | --top | --name)
                 return
                 ;;
@@ -162,6 +166,10 @@ _ktracectl() {
 
         if [[ $cur == --scope=* ]]; then
                 __ktracectl_reply "${cur#*=}" one <<<'self system'
+                return
+        fi
+        if [[ $cur == --overhead-policy=* ]]; then
+                __ktracectl_reply "${cur#*=}" one <<<'warn thin stop'
                 return
         fi
         if [[ $cur == --unit=* ]]; then

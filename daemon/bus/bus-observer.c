@@ -146,6 +146,20 @@ static void on_watch_fired(const Session *session, const char *watch, const char
                 bus_session_emit_watch(bus, session);
 }
 
+static void on_session_overhead(const Session *session, const char *action, uint64_t rate, uint64_t share,
+                                const char *text, void *userdata) {
+        Bus *bus = userdata;
+
+        log_write(bus->config.log, LOG_WARNING,
+                  LOG_FIELDS(.message_id = KTRACED_MESSAGE_OVERHEAD, .session = session->id,
+                             .capture = session->capture ? session->capture->metadata->id : NULL,
+                             .owner = &session->owner),
+                  "Session %s (%s) is %s", session->id, session->name, text);
+        if (bus->serving)
+                bus_session_emit_overhead(bus, session, action, rate, share);
+        manager_count_signal(session->manager, session->owner);
+}
+
 static void on_notice(int priority, const Session *session, const Capture *capture, const char *text,
                       void *userdata) {
         const Bus *bus = userdata;
@@ -167,5 +181,6 @@ const ManagerObserver bus_observer = {
         .capture_removed = on_capture_removed,
         .follow_unit = on_follow_unit,
         .watch_fired = on_watch_fired,
+        .session_overhead = on_session_overhead,
         .notice = on_notice,
 };

@@ -165,6 +165,15 @@ void bus_session_emit_watch(Bus *bus, const Session *session) {
                                           session->watches_fired);
 }
 
+/* Likewise: which events were the most stands in the description. */
+void bus_session_emit_overhead(Bus *bus, const Session *session, const char *action, uint64_t rate, uint64_t share) {
+        CLEANUP_FREE char *path = NULL;
+
+        if (bus_path_of_session(session->id, &path) >= 0)
+                (void) sd_bus_emit_signal(bus->bus, path, KTRACED_SESSION_INTERFACE, "OverheadExceeded", "stt",
+                                          action, rate, share);
+}
+
 static int get_state(sd_bus *connection, const char *path, const char *interface, const char *property,
                      sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         const Session *session = userdata;
@@ -306,6 +315,7 @@ const sd_bus_vtable bus_session_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
 
         SD_BUS_SIGNAL_WITH_ARGS("EventsLost", SD_BUS_ARGS("t", new, "t", total), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("OverheadExceeded", SD_BUS_ARGS("s", action, "t", rate, "t", cpu_share), 0),
         SD_BUS_SIGNAL_WITH_ARGS("WatchFired", SD_BUS_ARGS("t", total), 0),
 
         SD_BUS_PROPERTY("Id", "s", NULL, offsetof(Session, id), SD_BUS_VTABLE_PROPERTY_CONST),

@@ -15,4 +15,5 @@ int bus_session_add(Bus *bus, Error *error);
 /* PropertiesChanged for what changes with the state. */
 void bus_session_emit_changed(Bus *bus, const Session *session);
 void bus_session_emit_lost(Bus *bus, const Session *session, uint64_t n_new);
+void bus_session_emit_overhead(Bus *bus, const Session *session, const char *action, uint64_t rate, uint64_t share);
 void bus_session_emit_watch(Bus *bus, const Session *session);

@@ -31,6 +31,7 @@ typedef enum PumpCommandType {
         PUMP_COMMAND_RESIZE,
         PUMP_COMMAND_REMOVE,
         PUMP_COMMAND_STREAM,
+        PUMP_COMMAND_NOTE_THINNED,
         PUMP_COMMAND_STOP,
 } PumpCommandType;
 
@@ -39,7 +40,7 @@ typedef struct PumpCommand {
         PumpCommandType type;
         uint64_t sink_id;
         Sink *sink;
-        char *reason;
+        char *reason;       /* or the event */
         int fd;             /* of PUMP_COMMAND_STREAM; else -1 */
         uint64_t size;      /* of PUMP_COMMAND_RESIZE */
         PumpReport *report; /* made beforehand, so that the answer cannot fail for want of memory */

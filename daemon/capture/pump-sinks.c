@@ -417,6 +417,14 @@ static void stop(Pump *pump, const char *reason) {
                 pump_end_sink(pump, sink, reason);
 }
 
+static void note_thinned(Pump *pump, PumpSink *sink, const char *event) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        int r = sink_note_thinned(sink->sink, event, &error);
+
+        if (r < 0)
+                pump_fail_sink(pump, sink, r, &error);
+}
+
 void pump_handle_command(Pump *pump, PumpCommand *command) {
         PumpSink *sink;
 
@@ -448,6 +456,10 @@ void pump_handle_command(Pump *pump, PumpCommand *command) {
                         pump_flush(pump);
                         pump_end_sink(pump, sink, command->reason);
                 }
+                return;
+        case PUMP_COMMAND_NOTE_THINNED:
+                if (sink && sink->active)
+                        note_thinned(pump, sink, command->reason);
                 return;
         case PUMP_COMMAND_ROTATE:
         case PUMP_COMMAND_CLEAR:

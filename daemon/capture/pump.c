@@ -148,6 +148,10 @@ int pump_add_stream_fd(Pump *pump, uint64_t sink_id, int fd) {
         return 0;
 }
 
+int pump_note_thinned(Pump *pump, uint64_t sink_id, const char *event) {
+        return post_command(pump, PUMP_COMMAND_NOTE_THINNED, sink_id, event);
+}
+
 int pump_rotate(Pump *pump, uint64_t sink_id) {
         return post_command(pump, PUMP_COMMAND_ROTATE, sink_id, NULL);
 }

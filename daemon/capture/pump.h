@@ -94,6 +94,8 @@ int pump_resize(Pump *pump, uint64_t size);
  * reader sees the end at once when it cannot begin. `fd`: the writing end, not blocking; taken over on success. Not
  * with `ring`. */
 int pump_add_stream_fd(Pump *pump, uint64_t sink_id, int fd);
+/* An event ("system:name") that the sink has no more of from now on; for its metadata. */
+int pump_note_thinned(Pump *pump, uint64_t sink_id, const char *event);
 int pump_rotate(Pump *pump, uint64_t sink_id);
 int pump_clear(Pump *pump, uint64_t sink_id);
 /* Flushes what was recorded up to now into it and closes it. `reason` goes into the metadata. */

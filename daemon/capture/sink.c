@@ -441,6 +441,12 @@ static void forget_recorded(Sink *sink) {
         metadata->start_realtime = clock_usec(CLOCK_REALTIME);
 }
 
+int sink_note_thinned(Sink *sink, const char *event, Error *error) {
+        int r = strv_append(&sink->config.metadata->thinned, event);
+
+        return r < 0 ? error_set_errno(error, r, "Cannot describe the capture") : write_metadata(sink, error);
+}
+
 int sink_clear(Sink *sink, const SegmentHead *head, Error *error) {
         CLEANUP_CLOSE int fd = -1;
         Segment *segment;

@@ -72,6 +72,8 @@ int sink_account(Sink *sink, uint64_t events, const uint64_t *lost);
 int sink_checkpoint(Sink *sink);
 /* For the metadata. */
 int sink_add_gap(Sink *sink, const RecordingGap *gap);
+/* An event that is left out from now on: into the metadata, which are written. */
+int sink_note_thinned(Sink *sink, const char *event, Error *error);
 /* Begins the next segment and hands out the one before. `cmdlines` and `cpu_stats` (NULL-terminated; both
  * may be NULL): as in SegmentTail; copied. On failure the segment goes on. */
 int sink_rotate(Sink *sink, const SegmentHead *head, const char *cmdlines, char *const *cpu_stats, Error *error,

@@ -151,6 +151,57 @@ void event_selection_clear(EventSelection *selection) {
         *selection = (EventSelection){ 0 };
 }
 
+static int copy_choice(const EventChoice *choice, EventChoice *ret) {
+        EventChoice copy = { .system = strdup(choice->system), .name = strdup(choice->name) };
+
+        if (choice->filter)
+                copy.filter = strdup(choice->filter);
+        *ret = copy;
+        return copy.system && copy.name && (copy.filter || !choice->filter) ? 0 : -ENOMEM;
+}
+
+/* "system:..." */
+static bool has_event_of(char *const *events, const char *system) {
+        const size_t length = strlen(system);
+
+        for (; events && *events; events++)
+                if (strncmp(*events, system, length) == 0 && (*events)[length] == ':')
+                        return true;
+        return false;
+}
+
+static bool is_in(char *const *events, const EventChoice *choice) {
+        const size_t length = strlen(choice->system);
+
+        for (; events && *events; events++)
+                if (strncmp(*events, choice->system, length) == 0 && (*events)[length] == ':' &&
+                    strcmp(*events + length + 1, choice->name) == 0)
+                        return true;
+        return false;
+}
+
+int event_selection_copy(const EventSelection *selection, char *const *without, EventSelection *ret) {
+        CLEANUP(event_selection_clear) EventSelection copy = { .tells_of_memory = selection->tells_of_memory };
+        int r = strv_copy(selection->systems, &copy.systems);
+
+        for (char **system = selection->whole_systems; r >= 0 && system && *system; system++)
+                if (!has_event_of(without, *system))
+                        r = strv_append(&copy.whole_systems, *system);
+        if (r < 0)
+                return r;
+        copy.choices = calloc(selection->n_choices + 1, sizeof(copy.choices[0]));
+        if (!copy.choices)
+                return -ENOMEM;
+        for (size_t i = 0; r >= 0 && i < selection->n_choices; i++)
+                if (!is_in(without, &selection->choices[i]))
+                        r = copy_choice(&selection->choices[i], &copy.choices[copy.n_choices++]);
+        if (r < 0)
+                return r;
+        *ret = copy;
+        copy = (EventSelection){ 0 };
+        return 0;
+}
+
 int event_selection_names(const EventSelection *selection, char ***ret) {
         CLEANUP(strv_freep) char **names = NULL;
         int r = strv_copy(NULL, &names);

@@ -60,6 +60,9 @@ typedef struct EventSelection {
 } EventSelection;
 
 void event_selection_clear(EventSelection *selection);
+/* A copy without those events ("system:event", may be NULL), and without the systems that are not whole then.
+ * -ENOMEM. */
+int event_selection_copy(const EventSelection *selection, char *const *without, EventSelection *ret);
 /* The choices as "system:event". -ENOMEM. */
 int event_selection_names(const EventSelection *selection, char ***ret);
 

@@ -7,6 +7,7 @@
 
 #include "core/json-text.h"
 #include "core/parse.h"
+#include "core/strv.h"
 
 #define METADATA_ORIGIN "capture.json"
 
@@ -98,6 +99,7 @@ void metadata_free(CaptureMetadata *metadata) {
                 if (members[i].type == MEMBER_STRING)
                         free(*(char **) ((char *) metadata + members[i].offset));
         free(metadata->spec_json);
+        strv_free(metadata->thinned);
         free(metadata->losses);
         free(metadata->gaps);
         free(metadata->segments);
@@ -141,6 +143,7 @@ int metadata_copy(const CaptureMetadata *metadata, CaptureMetadata **ret) {
                 if (members[i].type == MEMBER_STRING)
                         *(char **) ((char *) copy + members[i].offset) = NULL;
         copy->spec_json = NULL;
+        copy->thinned = NULL;
         copy->losses = NULL;
         copy->gaps = NULL;
         copy->segments = NULL;
@@ -151,6 +154,8 @@ int metadata_copy(const CaptureMetadata *metadata, CaptureMetadata **ret) {
                                         (char **) ((char *) copy + members[i].offset));
         if (r == 0)
                 r = copy_string(metadata->spec_json, &copy->spec_json);
+        if (r == 0)
+                r = strv_copy(metadata->thinned, &copy->thinned);
         if (r == 0)
                 r = copy_array(metadata->losses, metadata->n_losses, sizeof(CpuLoss), &copy->losses);
         if (r == 0)
@@ -276,6 +281,19 @@ static int format_gaps(struct json_object *object, const CaptureMetadata *metada
         return r;
 }
 
+/* Of most captures there is nothing to say. */
+static int format_thinned(struct json_object *object, const CaptureMetadata *metadata) {
+        CLEANUP_JSON struct json_object *array = NULL;
+
+        if (strv_length(metadata->thinned) == 0)
+                return 0;
+        array = json_object_new_array();
+        for (char **event = metadata->thinned; array && *event; event++)
+                if (json_object_array_add(array, json_object_new_string(*event)) < 0)
+                        return -ENOMEM;
+        return json_text_add(object, "thinned", STEAL_PTR(array));
+}
+
 /* For those who read it; when read back it follows from the sizes. */
 static int add_ratio(struct json_object *object, const SegmentInfo *segment) {
         char text[32];
@@ -322,6 +340,8 @@ int metadata_format(const CaptureMetadata *metadata, char **ret) {
                 if (r == 0)
                         r = json_text_add(object, "spec", json_object_get(spec));
         }
+        if (r == 0)
+                r = format_thinned(object, metadata);
         if (r == 0)
                 r = format_losses(object, metadata);
         if (r == 0)
@@ -430,6 +450,16 @@ static int parse_gap(struct json_object *entry, Error *error, CaptureMetadata *m
         return 0;
 }
 
+static int parse_thinned(struct json_object *entry, Error *error, CaptureMetadata *metadata) {
+        const char *event;
+
+        if (json_text_get_string(entry, &event) < 0)
+                return bad_key("thinned", error);
+        if (strv_append(&metadata->thinned, event) < 0)
+                return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+        return 0;
+}
+
 static int parse_segment(struct json_object *entry, Error *error, CaptureMetadata *metadata) {
         SegmentInfo segment = { 0 };
         struct json_object *value;
@@ -498,6 +528,9 @@ int metadata_parse(const char *text, Error *error, CaptureMetadata **ret) {
         if (r < 0)
                 return r;
         r = parse_array(object, "gaps", parse_gap, error, metadata);
+        if (r < 0)
+                return r;
+        r = parse_array(object, "thinned", parse_thinned, error, metadata);
         if (r < 0)
                 return r;
         r = parse_array(object, "segments", parse_segment, error, metadata);

@@ -63,6 +63,7 @@ typedef struct CaptureMetadata {
         uint64_t start_trace_clock, end_trace_clock; /* of the first and last page, in the clock's unit; 0: none */
         uint64_t events, bytes, lost;
         uint64_t buffer_size; /* bytes for each CPU that the kernel really gave */
+        char **thinned;       /* events that were left out from some time on, since they cost too much; or NULL */
         CpuLoss *losses;      /* CPUs that lost any, ascending */
         size_t n_losses;
         RecordingGap *gaps; /* ascending */

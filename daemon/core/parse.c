@@ -154,6 +154,28 @@ int parse_span(const char *text, uint64_t *ret_usec) {
         return 0;
 }
 
+int parse_percent(const char *text, uint64_t *ret_permille) {
+        uint64_t percent, tenths = 0;
+        int r = read_digits(&text, &percent);
+
+        if (r < 0)
+                return r;
+        if (*text == '.') {
+                if (text[1] < '0' || text[1] > '9')
+                        return -EINVAL;
+                tenths = (uint64_t) (text[1] - '0');
+                text += 2;
+        }
+        if (*text == '%')
+                text++;
+        if (*text != '\0')
+                return -EINVAL;
+        if (percent > 100 || percent * 10 + tenths > 1000)
+                return -ERANGE;
+        *ret_permille = percent * 10 + tenths;
+        return 0;
+}
+
 int parse_boolean(const char *text, bool *ret) {
         static const char *const words[][2] = {
                 { "no", "yes" }, { "false", "true" }, { "off", "on" }, { "0", "1" }, { "n", "y" }, { "f", "t" },

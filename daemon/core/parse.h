@@ -17,6 +17,9 @@ int parse_size(const char *text, uint64_t *ret_bytes);
  * seconds. */
 int parse_span(const char *text, uint64_t *ret_usec);
 
+/* A part of a whole in percent, "5%", "2.5%" or "5", as permille: at most 100%, and no finer than a tenth. */
+int parse_percent(const char *text, uint64_t *ret_permille);
+
 int parse_unsigned(const char *text, uint64_t *ret);
 int parse_boolean(const char *text, bool *ret);
 

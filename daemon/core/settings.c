@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/json-text.h"
+#include "core/overhead-guard.h"
 #include "core/parse.h"
 #include "core/safe-events.h"
 #include "core/spec.h"
@@ -17,6 +18,7 @@
 
 #define DEFAULT_CLOCK "mono"
 #define DEFAULT_PREVIOUS_BOOT_INSTANCE "ktraced-boot"
+#define DEFAULT_OVERHEAD_POLICY "warn"
 #define USEC_PER_SEC 1000000ULL
 
 typedef struct SettingInfo {
@@ -66,6 +68,15 @@ static const SettingInfo setting_table[] = {
           SPEC_BUFFER_SIZE_MAX },
         { "self_buffer_size_max", SPEC_TYPE_SIZE, offsetof(Settings, self_buffer_size_max), 16ULL << 20,
           SPEC_BUFFER_SIZE_MIN, SPEC_BUFFER_SIZE_MAX },
+        { "max_event_rate", SPEC_TYPE_UNSIGNED, offsetof(Settings, max_event_rate), 5000000, 0, SPEC_EVENT_RATE_MAX },
+        { "max_cpu_share", SPEC_TYPE_UNSIGNED, offsetof(Settings, max_cpu_share), 50, 0, SPEC_CPU_SHARE_MAX },
+        { "overhead_grace", SPEC_TYPE_SPAN, offsetof(Settings, overhead_grace), 10 * USEC_PER_SEC, SPEC_GRACE_MIN,
+          SPEC_GRACE_MAX },
+        { "overhead_policy", SPEC_TYPE_STRING, offsetof(Settings, overhead_policy), 0, 0, 0 },
+        { "self_max_event_rate", SPEC_TYPE_UNSIGNED, offsetof(Settings, self_max_event_rate), 1000000, 1,
+          SPEC_EVENT_RATE_MAX },
+        { "self_max_cpu_share", SPEC_TYPE_UNSIGNED, offsetof(Settings, self_max_cpu_share), 250, 1,
+          SPEC_CPU_SHARE_MAX },
         { "safe_events", SPEC_TYPE_STRINGS, offsetof(Settings, safe_events), 0, 0, 0 },
         { "captures_max_use", SPEC_TYPE_SIZE, offsetof(Settings, captures_max_use), 4ULL << 30, 0, 1ULL << 60 },
         { "captures_max_use_per_user", SPEC_TYPE_SIZE, offsetof(Settings, captures_max_use_per_user), 0, 0,
@@ -90,9 +101,10 @@ int settings_init(Settings *settings) {
         Settings defaults = {
                 .clock = strdup(DEFAULT_CLOCK),
                 .previous_boot_instance = strdup(DEFAULT_PREVIOUS_BOOT_INSTANCE),
+                .overhead_policy = strdup(DEFAULT_OVERHEAD_POLICY),
         };
 
-        if (!defaults.clock || !defaults.previous_boot_instance) {
+        if (!defaults.clock || !defaults.previous_boot_instance || !defaults.overhead_policy) {
                 settings_clear(&defaults);
                 return -ENOMEM;
         }
@@ -115,6 +127,7 @@ int settings_init(Settings *settings) {
 void settings_clear(Settings *settings) {
         free(settings->clock);
         free(settings->previous_boot_instance);
+        free(settings->overhead_policy);
         strv_free(settings->safe_events);
         *settings = (Settings){ 0 };
 }
@@ -147,13 +160,15 @@ static bool instance_name_is_valid(const char *name) {
 
 static int set_string(Settings *settings, const SettingInfo *info, struct json_object *value, Error *error) {
         char **member = (char **) ((char *) settings + info->offset);
-        bool is_clock = member == &settings->clock;
+        bool (*is_valid)(const char *text) = member == &settings->clock             ? clock_is_valid
+                                             : member == &settings->overhead_policy ? overhead_policy_is_valid
+                                                                                    : instance_name_is_valid;
         const char *string;
         char *copy;
 
         if (json_text_get_string(value, &string) < 0)
                 return error_set(error, ERROR_INVALID_ARGUMENT, "%s: must be a string", info->name);
-        if (is_clock ? !clock_is_valid(string) : !instance_name_is_valid(string))
+        if (!is_valid(string))
                 return error_set(error, ERROR_INVALID_ARGUMENT, "%s: \"%s\" is not a valid name", info->name,
                                  TEXT_ESCAPE(string));
         copy = strdup(string);
@@ -233,8 +248,9 @@ int settings_parse(Settings *settings, const char *text, const char *origin, Err
 
         changed.clock = strdup(settings->clock);
         changed.previous_boot_instance = strdup(settings->previous_boot_instance);
+        changed.overhead_policy = strdup(settings->overhead_policy);
         changed.safe_events = NULL;
-        if (!changed.clock || !changed.previous_boot_instance ||
+        if (!changed.clock || !changed.previous_boot_instance || !changed.overhead_policy ||
             strv_copy(settings->safe_events, &changed.safe_events) < 0)
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");
         r = json_text_parse(text, origin, error, &object);
@@ -266,7 +282,7 @@ int settings_describe(const Settings *settings, struct json_object **ret) {
                         value = json_object_new_boolean(settings->captures_compress);
                         break;
                 case SPEC_TYPE_STRING:
-                        value = json_object_new_string(settings->clock);
+                        value = json_object_new_string(*(char *const *) ((const char *) settings + info->offset));
                         break;
                 case SPEC_TYPE_STRINGS:
                         value = json_object_new_array();

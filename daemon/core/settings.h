@@ -33,6 +33,10 @@ typedef struct Settings {
         uint64_t authorization_timeout;               /* usec to wait for polkit's answer */
         uint64_t authorizations_max;                  /* pending polkit checks in all */
         uint64_t authorizations_per_user_max;
+        /* Defaults for a session, as in its spec; and the most that one of scope "self" may ask for. */
+        uint64_t max_event_rate, max_cpu_share, overhead_grace;
+        uint64_t self_max_event_rate, self_max_cpu_share;
+        char *overhead_policy;
         uint64_t self_buffer_size;     /* the default of sessions of scope "self" */
         uint64_t self_buffer_size_max; /* and the most that they may ask for */
         char *clock;                   /* default for a session */

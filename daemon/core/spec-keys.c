@@ -10,6 +10,7 @@
 #include "core/event.h"
 #include "core/function-pattern.h"
 #include "core/hist-trigger.h"
+#include "core/overhead-guard.h"
 #include "core/parse.h"
 #include "core/probe.h"
 #include "core/ring-window.h"
@@ -387,6 +388,31 @@ const SpecKeyInfo spec_key_table[_SPEC_KEY_MAX] = {
                          .set = spec_set_string,
                          .offset = offsetof(Spec, scope),
                          .is_valid = spec_scope_is_valid },
+        [SPEC_MAX_EVENT_RATE] = { .name = "max_event_rate",
+                                  .type = SPEC_TYPE_UNSIGNED,
+                                  .set = spec_set_number,
+                                  .offset = offsetof(Spec, max_event_rate),
+                                  .min = 1,
+                                  .max = SPEC_EVENT_RATE_MAX,
+                                  .zero = true },
+        [SPEC_MAX_CPU_SHARE] = { .name = "max_cpu_share",
+                                 .type = SPEC_TYPE_UNSIGNED,
+                                 .set = spec_set_number,
+                                 .offset = offsetof(Spec, max_cpu_share),
+                                 .min = 1,
+                                 .max = SPEC_CPU_SHARE_MAX,
+                                 .zero = true },
+        [SPEC_OVERHEAD_GRACE] = { .name = "overhead_grace",
+                                  .type = SPEC_TYPE_SPAN,
+                                  .set = spec_set_number,
+                                  .offset = offsetof(Spec, overhead_grace),
+                                  .min = SPEC_GRACE_MIN,
+                                  .max = SPEC_GRACE_MAX },
+        [SPEC_OVERHEAD_POLICY] = { .name = "overhead_policy",
+                                   .type = SPEC_TYPE_STRING,
+                                   .set = spec_set_string,
+                                   .offset = offsetof(Spec, overhead_policy),
+                                   .is_valid = overhead_policy_is_valid },
         [SPEC_USER] = { .name = "user",
                         .type = SPEC_TYPE_UNSIGNED,
                         .set = spec_set_number,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/hist-trigger.h"
+#include "core/overhead-guard.h"
 #include "core/probe.h"
 #include "core/spec-options.h"
 #include "core/spec-private.h"
@@ -220,6 +221,16 @@ static int write_cpus(FILE *stream, const Spec *spec) {
         return 0;
 }
 
+bool spec_has_overhead_limit(const Spec *spec) {
+        return spec->max_event_rate > 0 || spec->max_cpu_share > 0;
+}
+
+/* What is left out of it would be missing in every session that shares the source. */
+static bool may_be_thinned(const Spec *spec) {
+        return spec_has_overhead_limit(spec) && spec->overhead_policy &&
+               overhead_policy_from_string(spec->overhead_policy) == OVERHEAD_THIN;
+}
+
 /* A line for each thing; no text of a spec has a line break in it, so that no two specs can read alike. */
 int spec_source_key(const Spec *spec, char **ret) {
         CLEANUP_FREE char *text = NULL;
@@ -228,7 +239,7 @@ int spec_source_key(const Spec *spec, char **ret) {
         int r;
 
         if (spec_has_processes(spec) || spec->output >= 0 || spec_is_ring(spec) || spec->probes || spec->triggers ||
-            spec->histograms || spec->sql || spec->synthetic_events) {
+            spec->histograms || spec->sql || spec->synthetic_events || may_be_thinned(spec)) {
                 *ret = NULL;
                 return 0;
         }

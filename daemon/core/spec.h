@@ -45,6 +45,10 @@
 #define SPEC_SEGMENT_SIZE_MAX (1ULL << 40)
 #define SPEC_SEGMENTS_MAX 1000000U
 #define SPEC_SPAN_MIN (100ULL * 1000) /* usec */
+#define SPEC_EVENT_RATE_MAX 1000000000000ULL
+#define SPEC_CPU_SHARE_MAX 1000U /* permille */
+#define SPEC_GRACE_MIN 0U        /* usec */
+#define SPEC_GRACE_MAX (3600ULL * 1000000)
 #define SPEC_SPAN_MAX (366ULL * 24 * 3600 * 1000000)
 
 /*
@@ -91,6 +95,10 @@
  *   watches        as         array of strings   conditions, and what is done by itself then; see watch-spec.h
  *   unit           s          string             trace the processes of a systemd unit's control group
  *   user           u or t     number             trace the processes of a user
+ *   max_event_rate u or t     number             events a second that it may record; 0: any number
+ *   max_cpu_share  u or t     number             permille of the time of all CPUs that recording may take; 0: any
+ *   overhead_grace t or s     number or string   microseconds, or a span, for which it may take more
+ *   overhead_policy  s        string             what happens then, see overhead-guard.h: warn, thin, stop
  *   attached       b          (bus only)         the session ends when its client leaves the bus
  *   output         h          (bus only)         write the one segment into this file
  */
@@ -131,6 +139,10 @@ typedef enum SpecKey {
         SPEC_UNIT,
         SPEC_USER,
         SPEC_SCOPE,
+        SPEC_MAX_EVENT_RATE,
+        SPEC_MAX_CPU_SHARE,
+        SPEC_OVERHEAD_GRACE,
+        SPEC_OVERHEAD_POLICY,
         SPEC_ATTACHED,
         SPEC_OUTPUT,
         _SPEC_KEY_MAX,
@@ -209,6 +221,10 @@ typedef struct Spec {
         char **triggers;
         char **histograms;
         char **watches;
+        /* The daemon's defaults unless given. */
+        uint64_t max_event_rate, max_cpu_share; /* 0: no limit */
+        uint64_t overhead_grace;
+        char *overhead_policy;
         char *unit;
         char *scope;   /* NULL: system */
         uint64_t user; /* 0 is root, when it was given */
@@ -275,9 +291,12 @@ bool spec_follows_children(const Spec *spec);
 bool spec_has_processes(const Spec *spec);
 bool spec_is_ring(const Spec *spec);
 
+/* A limit of events or of the CPUs' time, whose defaults are filled in. */
+bool spec_has_overhead_limit(const Spec *spec);
+
 /* Equal for two specs exactly when they want the same from the kernel, so that they can share a source;
- * NULL in *ret when the spec cannot share: it names processes, defines probes, is a ring, or it has an output, whose
- * file system is the client's and may stall. */
+ * NULL in *ret when the spec cannot share: it names processes, defines probes, is a ring, has an output, whose file
+ * system is the client's and may stall, or may have events switched off while it runs. */
 int spec_source_key(const Spec *spec, char **ret);
 
 /* What a caller must be allowed to do. */

@@ -250,6 +250,20 @@ static int configure_events(Instance *instance, const EventSelection *selection,
         return 0;
 }
 
+int instance_disable_event(Instance *instance, const char *event, Error *error) {
+        CLEANUP_FREE char *system = strdup(event);
+        char *name = system ? strchr(system, ':') : NULL;
+
+        if (!system)
+                return error_set_errno(error, -ENOMEM, "Cannot disable %s", event);
+        if (!name)
+                return error_set(error, ERROR_NO_SUCH_EVENT, "%s is no event", event);
+        *name++ = '\0';
+        if (tracefs_event_file_write(instance->tracefs, system, name, "enable", "0") < 0)
+                return error_set_errno(error, -errno, "Cannot disable %s in %s", event, instance->name);
+        return 0;
+}
+
 int instance_configure(Instance *instance, const Spec *spec, const EventSelection *selection, Error *error) {
         int r;
 

@@ -225,3 +225,15 @@ int instance_configure_processes(Instance *instance, const Spec *spec, Error *er
         }
         return 0;
 }
+
+int instance_copy_tasks(Instance *instance, Instance *from, Error *error) {
+        CLEANUP(task_list_clear) TaskList list = { 0 };
+        int r;
+
+        if (!from->has_processes)
+                return 0;
+        r = instance_read_filter(from, &list);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the pid filter of %s", from->name);
+        return instance_write_tasks(instance, list.tasks, list.n_tasks, error);
+}

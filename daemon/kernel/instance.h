@@ -70,6 +70,14 @@ int instance_add_own_process(Instance *instance, int pidfd, Error *error);
 /* Names of tasks, of nobody but the owner, in the form of saved_cmdlines. */
 int instance_read_own_names(Instance *instance, char **ret);
 
+/* For one that was configured with a list of processes: adds all tasks that `from` records, as a copy; what ends in
+ * between leaves a number that does no harm but to be somebody's later. Does nothing when `from` records everybody.
+ */
+int instance_copy_tasks(Instance *instance, Instance *from, Error *error);
+
+/* Switches one event ("system:name") off, also while it records. Callable while a pump reads. */
+int instance_disable_event(Instance *instance, const char *event, Error *error);
+
 int instance_set_tracing(Instance *instance, bool on, Error *error);
 /* False also when another tool has switched it off or removed the instance. */
 bool instance_is_tracing(Instance *instance);

@@ -9,6 +9,7 @@
 #include <systemd/sd-id128.h>
 
 #include "core/spec-json.h"
+#include "core/strv.h"
 #include "ktraced/clock.h"
 #include "model/manager.h"
 
@@ -159,6 +160,9 @@ int capture_metadata_make(const Session *session, const char *id, const Instance
         if (!metadata->spec_json || !metadata->id || !metadata->session_id || !metadata->session_name ||
             !metadata->clock)
                 return -ENOMEM;
+        r = strv_copy(session->thinned, &metadata->thinned);
+        if (r < 0)
+                return r;
         metadata->owner = session->owner;
         metadata->state = CAPTURE_ACTIVE;
         metadata->start_realtime = clock_usec(CLOCK_REALTIME);

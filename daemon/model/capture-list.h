@@ -15,6 +15,8 @@ Capture *capture_find(Manager *manager, const char *id);
 
 /* Counters of the run, and the number of the segment that is being written (0: none). */
 void capture_progress(Capture *capture, uint64_t events, uint64_t bytes, uint64_t lost, uint64_t open_segment);
+/* An event that is left out from now on. */
+void capture_note_thinned(Capture *capture, const char *event);
 /* One more closed segment; see capture-finish.h for what follows. `segments_max`: 0 keeps all. */
 void capture_segment_closed(Capture *capture, const SegmentInfo *segment, uint64_t segments_max);
 /* All that was recorded was thrown away. */

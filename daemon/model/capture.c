@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "capture/store.h"
+#include "core/strv.h"
 #include "ktraced/clock.h"
 #include "model/capture-finish.h"
 #include "model/capture-list.h"
@@ -157,6 +158,11 @@ static void drop_oldest(Capture *capture) {
         (void) memmove(metadata->segments, metadata->segments + 1,
                        metadata->n_segments * sizeof(*metadata->segments));
         metadata->segments_dropped++;
+}
+
+void capture_note_thinned(Capture *capture, const char *event) {
+        /* Without memory it is shown at the end, when the pump's metadata take the place of these. */
+        (void) strv_append(&capture->metadata->thinned, event);
 }
 
 void capture_segment_closed(Capture *capture, const SegmentInfo *segment, uint64_t segments_max) {

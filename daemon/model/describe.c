@@ -13,6 +13,7 @@
 #include "ktraced/clock.h"
 #include "model/budgets.h"
 #include "model/manager.h"
+#include "model/overhead.h"
 #include "model/ring-keeper.h"
 #include "model/source.h"
 #include "model/watch-list.h"
@@ -100,8 +101,16 @@ static struct json_object *describe_ring(const Session *session) {
         return object;
 }
 
+static struct json_object *describe_thinned(const Session *session) {
+        struct json_object *array = json_object_new_array();
+
+        for (char **event = session->thinned; *event; event++)
+                json_object_array_add(array, json_object_new_string(*event));
+        return array;
+}
+
 int session_describe(const Session *session, char **ret) {
-        struct json_object *spec;
+        struct json_object *spec, *overhead = NULL;
 
         int r = spec_to_json(session->spec, &spec);
         if (r < 0)
@@ -129,10 +138,17 @@ int session_describe(const Session *session, char **ret) {
         }
         if (session->ring.capacity > 0 && session->state == SESSION_ACTIVE)
                 json_object_object_add(object, "ring", describe_ring(session));
+        if (session->overhead)
+                r = overhead_describe(session->overhead, &overhead);
+        if (r >= 0 && session->overhead)
+                json_object_object_add(object, "overhead", overhead);
+        if (session->thinned)
+                json_object_object_add(object, "thinned", describe_thinned(session));
         if (session->spec->watches)
                 json_object_object_add(object, "watches", watches_describe(session));
         json_object_object_add(object, "spec", spec);
-        r = add_probe_files(object, session->spec);
+        if (r >= 0)
+                r = add_probe_files(object, session->spec);
         if (r < 0) {
                 json_object_put(object);
                 return r;

@@ -99,6 +99,27 @@ static void fill_ring_size(const Settings *settings, Spec *spec) {
                 spec->buffer_size = settings->buffer_size;
 }
 
+static uint64_t least(uint64_t a, uint64_t b) {
+        return a == 0 || (b > 0 && b < a) ? b : a;
+}
+
+/* What needs no authentication has limits, and they are kept. */
+static int fill_overhead(const Settings *settings, Spec *spec) {
+        const bool self = spec_is_self(spec);
+
+        if (!spec_is_given(spec, SPEC_MAX_EVENT_RATE))
+                spec->max_event_rate = least(settings->max_event_rate, self ? settings->self_max_event_rate : 0);
+        if (!spec_is_given(spec, SPEC_MAX_CPU_SHARE))
+                spec->max_cpu_share = least(settings->max_cpu_share, self ? settings->self_max_cpu_share : 0);
+        if (!spec_is_given(spec, SPEC_OVERHEAD_GRACE))
+                spec->overhead_grace = settings->overhead_grace;
+        if (spec->overhead_policy)
+                return 0;
+        spec->overhead_policy =
+                strdup(self && strcmp(settings->overhead_policy, "warn") == 0 ? "thin" : settings->overhead_policy);
+        return spec->overhead_policy ? 0 : -ENOMEM;
+}
+
 static int fill_defaults(const Settings *settings, Spec *spec) {
         fill_ring_size(settings, spec);
         if (spec->buffer_size == 0 && spec_is_self(spec))
@@ -112,7 +133,37 @@ static int fill_defaults(const Settings *settings, Spec *spec) {
                 if (!spec->clock)
                         return -ENOMEM;
         }
-        return 0;
+        return fill_overhead(settings, spec);
+}
+
+static int check_self_limit(const Spec *spec, SpecKey key, uint64_t value, const char *setting, uint64_t limit,
+                            Error *error) {
+        if (!spec_is_given(spec, key) || (value > 0 && value <= limit))
+                return 0;
+        return error_set(error, ERROR_QUOTA_EXCEEDED, "%s: %llu%s; %s allows %llu in scope \"self\"",
+                         spec_key_name(key), (unsigned long long) value, value == 0 ? ", which is no limit" : "",
+                         setting, (unsigned long long) limit);
+}
+
+static int check_self_overhead(const Settings *settings, const Spec *spec, Error *error) {
+        char asked[64], limit[64];
+        int r;
+
+        r = check_self_limit(spec, SPEC_MAX_EVENT_RATE, spec->max_event_rate, "self_max_event_rate",
+                             settings->self_max_event_rate, error);
+        if (r >= 0)
+                r = check_self_limit(spec, SPEC_MAX_CPU_SHARE, spec->max_cpu_share, "self_max_cpu_share",
+                                     settings->self_max_cpu_share, error);
+        if (r >= 0 && spec_is_given(spec, SPEC_OVERHEAD_GRACE) && spec->overhead_grace > settings->overhead_grace)
+                r = error_set(error, ERROR_QUOTA_EXCEEDED,
+                              "overhead_grace: %s; the setting of that name allows %s in scope \"self\"",
+                              format_span(spec->overhead_grace, asked, sizeof(asked)),
+                              format_span(settings->overhead_grace, limit, sizeof(limit)));
+        if (r >= 0 && spec->overhead_policy && strcmp(spec->overhead_policy, "warn") == 0)
+                r = error_set(error, ERROR_OUT_OF_SCOPE,
+                              "overhead_policy: \"warn\" is not for scope \"self\", whose limits are kept; \"thin\" "
+                              "and \"stop\" are");
+        return r;
 }
 
 /* What needs no authentication may not take all of what there is; and the kernel's filter follows forks always. */
@@ -126,7 +177,7 @@ static int complete_self(const Settings *settings, Spec *spec, Error *error) {
                                  format_size(settings->self_buffer_size_max, limit, sizeof(limit)));
         spec->children = true;
         spec->given |= UINT64_C(1) << SPEC_CHILDREN;
-        return 0;
+        return check_self_overhead(settings, spec, error);
 }
 
 /* All that can be said without the kernel. */

@@ -46,6 +46,10 @@ typedef struct ManagerObserver {
         int (*follow_unit)(const char *unit, bool on, Error *error, void *userdata);
         /* What one of the session's watches waits for has happened; `reason` is what its capture is told. */
         void (*watch_fired)(const Session *session, const char *watch, const char *reason, void *userdata);
+        /* A session records more than its budget allows; `action` is what was done ("warn", "thin", "stop"), `rate`
+         * events a second, `share` of the CPUs in OVERHEAD_WHOLE. `text` names events. */
+        void (*session_overhead)(const Session *session, const char *action, uint64_t rate, uint64_t share,
+                                 const char *text, void *userdata);
         /* Something an administrator should read: a bad profile, a stale instance, a failed session. */
         void (*notice)(int priority, const Session *session, const Capture *capture, const char *text,
                        void *userdata);
@@ -79,8 +83,10 @@ struct Manager {
         Worker *kernel_worker, *store_worker, *digest_worker;
         Worker *watch_worker; /* NULL before the first watch */
         struct WatchMemory *watch_memory;
-        Worker *measure_workers[SETTINGS_MEASUREMENTS_MAX]; /* NULL before they were needed */
-        uint64_t event_cost;                                /* nsec, see event-cost.h; 0: not measured yet */
+        /* NULL before they were needed; the last: of samples */
+        Worker *measure_workers[SETTINGS_MEASUREMENTS_MAX + 1];
+        uint64_t event_cost;    /* nsec, see event-cost.h; 0: not measured yet */
+        bool event_cost_wanted; /* it is being measured, or cannot be */
         struct SessionList sessions;
         struct CaptureList captures;
         struct SourceList sources;

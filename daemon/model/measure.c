@@ -13,6 +13,10 @@
 #include "kernel/event-cost.h"
 #include "kernel/instance.h"
 #include "model/budgets.h"
+#include "model/source.h"
+
+#define SAMPLE_SLOT ((size_t) SETTINGS_MEASUREMENTS_MAX)
+#define NO_SLOT SIZE_MAX
 
 struct Measurement {
         Job job; /* first */
@@ -26,12 +30,15 @@ struct Measurement {
         int cancel_fd;   /* readable: it is to end */
         bool cancelled;
         ResolvedSpec *resolved;
+        Instance *like; /* whose tasks it records, too; NULL: everybody's. Its removal is a later job of the worker's.
+                         */
         uint64_t duration, cost;
         Instance *instance;
         EventRates *rates;
         int r;
         Error error;
         ModelDone done;
+        void (*drop)(void *userdata); /* NULL: nothing would be left */
         void *userdata;
 };
 
@@ -39,6 +46,8 @@ static void measurement_free(MailboxItem *item) {
         Measurement *measurement = (Measurement *) item;
 
         LIST_REMOVE(measurement, measurements);
+        if (measurement->drop)
+                measurement->drop(measurement->userdata);
         if (measurement->instance)
                 (void) instance_destroy(measurement->instance);
         closep(&measurement->cancel_fd);
@@ -79,6 +88,8 @@ static void set_up_run(Job *base) {
         if (r >= 0)
                 r = instance_configure(measurement->instance, resolved->spec, &resolved->selection,
                                        &measurement->error);
+        if (r >= 0 && measurement->like)
+                r = instance_copy_tasks(measurement->instance, measurement->like, &measurement->error);
         if (r < 0 && measurement->instance)
                 (void) instance_destroy(STEAL_PTR(measurement->instance));
         measurement->r = r;
@@ -114,6 +125,7 @@ static void answer(Measurement *measurement) {
                 rates->n_cpus = (unsigned) sysconf(_SC_NPROCESSORS_ONLN);
                 event_rates_finish(rates);
         }
+        measurement->drop = NULL;
         measurement->done(measurement->r, &measurement->error, measurement->r < 0 ? NULL : rates,
                           measurement->userdata);
         measurement_free(&measurement->job.item);
@@ -161,13 +173,13 @@ static bool slot_is_taken(const Manager *manager, size_t slot) {
         return false;
 }
 
-/* The budget leaves one free. */
-static int find_worker(Manager *manager, size_t *ret) {
-        size_t slot = 0;
+/* The budget leaves one free; the last is not for those. */
+static int find_worker(Manager *manager, bool is_sample, size_t *ret) {
+        size_t slot = is_sample ? SAMPLE_SLOT : 0;
 
-        while (slot < SETTINGS_MEASUREMENTS_MAX && slot_is_taken(manager, slot))
+        while (slot < SAMPLE_SLOT && slot_is_taken(manager, slot))
                 slot++;
-        if (slot == SETTINGS_MEASUREMENTS_MAX)
+        if (slot_is_taken(manager, slot) || (slot == SAMPLE_SLOT && !is_sample))
                 return -EBUSY;
         if (!manager->measure_workers[slot]) {
                 int r = worker_new(manager->event, &(WorkerConfig){ .name = "kt-measure", .drop_pending = true },
@@ -194,7 +206,8 @@ static int check(Manager *manager, const ResolvedSpec *resolved, uint64_t memory
         return r < 0 ? r : manager_check_budget(manager, BUDGET_BUFFER_MEMORY, owner, memory, error);
 }
 
-static int measurement_new(Manager *manager, ResolvedSpec **taken, const char *client, Measurement **ret) {
+static int measurement_new(Manager *manager, ResolvedSpec **taken, const char *client, bool is_sample,
+                           Measurement **ret) {
         Measurement *measurement = calloc(1, sizeof(*measurement));
         int r;
 
@@ -203,7 +216,7 @@ static int measurement_new(Manager *manager, ResolvedSpec **taken, const char *c
         *measurement = (Measurement){
                 .job = { .item = { .free = measurement_free }, .run = set_up_run, .done = set_up_done },
                 .manager = manager,
-                .slot = SETTINGS_MEASUREMENTS_MAX,
+                .slot = NO_SLOT,
                 .owner = (*taken)->owner.uid,
                 .cost = manager->event_cost,
                 .cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
@@ -214,7 +227,7 @@ static int measurement_new(Manager *manager, ResolvedSpec **taken, const char *c
         if (r >= 0 && client && !measurement->client)
                 r = -ENOMEM;
         if (r >= 0)
-                r = find_worker(manager, &measurement->slot);
+                r = find_worker(manager, is_sample, &measurement->slot);
         if (r < 0) {
                 measurement_free(&measurement->job.item);
                 return r;
@@ -235,7 +248,7 @@ void manager_measure(Manager *manager, ResolvedSpec *taken, const char *client, 
 
         if (r >= 0) {
                 resolved->spec->buffer_size = buffer_size;
-                r = measurement_new(manager, &resolved, client, &measurement);
+                r = measurement_new(manager, &resolved, client, false, &measurement);
                 if (r < 0)
                         (void) error_set_errno(&error, r, "Cannot measure events");
         }
@@ -248,6 +261,128 @@ void manager_measure(Manager *manager, ResolvedSpec *taken, const char *client, 
         measurement->done = done;
         measurement->userdata = userdata;
         worker_submit(manager->kernel_worker, &measurement->job);
+}
+
+/* Everything that decides what is recorded, and nothing else. */
+static int make_sample_spec(const Spec *like, Spec **ret) {
+        CLEANUP(spec_freep) Spec *spec = NULL;
+        CLEANUP_FREE char *cpus = NULL;
+        int r = spec_new(&spec);
+
+        if (r >= 0 && like->cpus.n_cpus > 0)
+                r = cpu_list_format(&like->cpus, &cpus);
+        if (r >= 0 && cpus)
+                r = spec_set(spec, SPEC_CPUS, &(SpecValue){ .has = SPEC_TYPE_STRING, .string = cpus }, NULL);
+        /* Nobody, until the session's tasks are copied. */
+        if (r >= 0 && spec_has_processes(like))
+                r = spec_set(spec, SPEC_PIDS, &(SpecValue){ .has = SPEC_TYPE_NUMBERS }, NULL);
+        if (r < 0)
+                return r;
+        spec->children = spec_has_processes(like) && spec_follows_children(like);
+        *ret = STEAL_PTR(spec);
+        return 0;
+}
+
+static int make_sample(const Session *session, ResolvedSpec **ret) {
+        CLEANUP(resolved_spec_freep) ResolvedSpec *resolved = calloc(1, sizeof(*resolved));
+        int r;
+
+        if (!resolved)
+                return -ENOMEM;
+        r = make_sample_spec(session->spec, &resolved->spec);
+        if (r >= 0)
+                r = event_selection_copy(&session->selection, session->thinned, &resolved->selection);
+        if (r >= 0)
+                r = identity_copy(&session->identity, &resolved->owner);
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(resolved);
+        return 0;
+}
+
+int manager_sample(const Session *session, uint64_t duration, ModelDone done, void (*drop)(void *userdata),
+                   void *userdata) {
+        const uint64_t n_cpus = (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
+        CLEANUP(resolved_spec_freep) ResolvedSpec *resolved = NULL;
+        Manager *manager = session->manager;
+        Measurement *measurement;
+        int r;
+
+        if (manager->shutting_down)
+                return -EBUSY;
+        r = make_sample(session, &resolved);
+        if (r < 0)
+                return r;
+        resolved->spec->buffer_size = event_counter_buffer_size(n_cpus);
+        r = measurement_new(manager, &resolved, NULL, true, &measurement);
+        if (r < 0)
+                return r;
+        measurement->memory = measurement->resolved->spec->buffer_size * n_cpus;
+        measurement->duration = duration;
+        measurement->done = done;
+        measurement->userdata = userdata;
+        measurement->drop = drop;
+        if (spec_has_processes(session->spec))
+                measurement->like = session->source->instance;
+        worker_submit(manager->kernel_worker, &measurement->job);
+        return 0;
+}
+
+/* What an event costs */
+
+typedef struct CostJob {
+        Job job; /* first */
+        Manager *manager;
+        char id[MANAGER_ID_SIZE];
+        uint64_t cost;
+        int r;
+        Error error;
+} CostJob;
+
+static void cost_job_free(MailboxItem *item) {
+        CostJob *job = (CostJob *) item;
+
+        error_clear(&job->error);
+        free(job);
+}
+
+static void cost_run(Job *base) {
+        CostJob *job = (CostJob *) base;
+
+        job->r = event_cost_measure(job->id, &job->error, &job->cost);
+}
+
+static void cost_done(Job *base) {
+        CostJob *job = (CostJob *) base;
+
+        if (job->r >= 0)
+                job->manager->event_cost = job->cost;
+        else
+                manager_notice(
+                        job->manager, LOG_WARNING, NULL, NULL,
+                        "Cannot measure what an event costs, so that shares of the CPUs' time are not known: %s",
+                        error_text(&job->error));
+        cost_job_free(&job->job.item);
+}
+
+void manager_want_event_cost(Manager *manager) {
+        CostJob *job;
+
+        if (manager->event_cost > 0 || manager->event_cost_wanted)
+                return;
+        job = calloc(1, sizeof(*job));
+        if (!job)
+                return;
+        *job = (CostJob){
+                .job = { .item = { .free = cost_job_free }, .run = cost_run, .done = cost_done },
+                .manager = manager,
+        };
+        if (manager_make_id(job->id) < 0) {
+                free(job);
+                return;
+        }
+        manager->event_cost_wanted = true;
+        worker_submit(manager->kernel_worker, &job->job);
 }
 
 void measurements_cancel(Manager *manager, const char *client) {
@@ -264,7 +399,7 @@ void measurements_cancel(Manager *manager, const char *client) {
 
 /* What a worker has or had is freed with it, and takes its instance along. */
 void measurements_free(Manager *manager) {
-        for (size_t i = 0; i < SETTINGS_MEASUREMENTS_MAX; i++)
+        for (size_t i = 0; i <= SAMPLE_SLOT; i++)
                 worker_free(STEAL_PTR(manager->measure_workers[i]));
 }
 
@@ -273,7 +408,7 @@ static QuotaUse count(const Manager *manager, uid_t uid, bool memory) {
         QuotaUse use = { 0 };
 
         LIST_FOREACH(measurement, &manager->measurements, measurements) {
-                const uint64_t n = memory ? measurement->memory : 1;
+                const uint64_t n = memory ? measurement->memory : measurement->slot != SAMPLE_SLOT;
 
                 use.total += n;
                 if (measurement->owner == uid)

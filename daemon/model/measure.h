@@ -27,6 +27,15 @@
 void manager_measure(Manager *manager, ResolvedSpec *taken, const char *client, uint64_t duration, ModelDone done,
                      void *userdata);
 
+/* The same of what a session records, without those that were left out of it, and of its processes only; beside what
+ * budgets allow, one at a time. `done` is not called when this fails: -EBUSY, -ENOMEM. When the daemon ends before it
+ * is called, `drop` is in its place. */
+int manager_sample(const Session *session, uint64_t duration, ModelDone done, void (*drop)(void *userdata),
+                   void *userdata);
+
+/* Has manager->event_cost measured, if it was not. */
+void manager_want_event_cost(Manager *manager);
+
 /* For the manager: those of a client (NULL: all) end. */
 void measurements_cancel(Manager *manager, const char *client);
 /* Frees the workers, and what is under way. */

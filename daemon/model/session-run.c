@@ -10,6 +10,7 @@
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/marker.h"
+#include "model/overhead.h"
 #include "model/ring-keeper.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
@@ -30,6 +31,7 @@ static void run_over(Session *session) {
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
         session_close_markers(session);
         ring_keeper_free(STEAL_PTR(session->ring_keeper));
+        overhead_free(STEAL_PTR(session->overhead));
         metadata_free(STEAL_PTR(session->run_metadata));
         if (session->spec->output < 0)
                 capture_directory_discard(manager, STEAL_PTR(session->run_capture_id));
@@ -198,6 +200,7 @@ void session_run(Session *session) {
         session->events = session->bytes = session->lost = 0;
         session->started = session->stopped = 0;
         free(STEAL_PTR(session->losses));
+        strv_free(STEAL_PTR(session->thinned));
         session->n_losses = 0;
         session->ring = (RingMeasure){ 0 };
         session_set_state(session, SESSION_STARTING);
@@ -233,6 +236,7 @@ void session_end(Session *session, const char *reason) {
         session->duration_timer = sd_event_source_disable_unref(session->duration_timer);
         session_close_markers(session);
         ring_keeper_free(STEAL_PTR(session->ring_keeper));
+        overhead_free(STEAL_PTR(session->overhead));
         if (spec_is_ring(session->spec)) {
                 snapshots_hurry(session);
                 session_end_ring(session);
@@ -263,6 +267,8 @@ void session_ring_ready(Session *session, int r, Error *error) {
                 r = arm_duration(session);
                 if (r >= 0)
                         r = ring_keeper_new(session, &session->ring_keeper);
+                if (r >= 0)
+                        r = overhead_new(session, &session->overhead);
                 if (r < 0)
                         (void) error_set_errno(error, r, "Cannot arm the session's timer");
         }
@@ -306,6 +312,8 @@ static void handle_ready(Session *session) {
         session_set_state(session, SESSION_ACTIVE);
         if (r >= 0)
                 r = arm_duration(session);
+        if (r >= 0)
+                r = overhead_new(session, &session->overhead);
         if (r < 0) {
                 (void) error_set_errno(&session->run_error, r, "Cannot start the session");
                 session_end(session, "out of memory");
@@ -362,6 +370,7 @@ void session_handle_report(Session *session, PumpReport *report) {
                 break;
         case PUMP_PROGRESS:
                 take_counters(session, report);
+                overhead_look(session->overhead, report->events + report->lost);
                 manager_check_growth(session);
                 break;
         case PUMP_SEGMENT_CLOSED:

@@ -11,6 +11,7 @@
 #include "model/capture-list.h"
 #include "model/manager.h"
 #include "model/marker.h"
+#include "model/overhead.h"
 #include "model/ring-keeper.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
@@ -132,6 +133,8 @@ void session_free(Session *session) {
         }
         session_close_markers(session);
         ring_keeper_free(session->ring_keeper);
+        overhead_free(session->overhead);
+        strv_free(session->thinned);
         snapshots_drop(session);
         if (session->source)
                 LIST_REMOVE(session, sharers);
@@ -277,6 +280,7 @@ void session_clear(Session *session, ModelDone done, void *userdata) {
 }
 
 void session_measure(Session *session, ModelDone done, void *userdata) {
+        overhead_refresh(session->overhead, session->events + session->lost);
         if (session->state != SESSION_ACTIVE || !spec_is_ring(session->spec) || snapshots_are_taken(session)) {
                 done(0, NULL, NULL, userdata);
                 return;

@@ -22,6 +22,7 @@
 #include "core/spec.h"
 #include "model/model.h"
 
+typedef struct Overhead Overhead;
 typedef struct RingKeeper RingKeeper;
 typedef struct SessionWaiter SessionWaiter;
 
@@ -46,6 +47,8 @@ struct Session {
         CpuLoss *losses;
         size_t n_losses;
         RingMeasure ring;        /* when it was measured last; capacity 0: not yet in this run */
+        Overhead *overhead;      /* while it is active and has a budget; or NULL */
+        char **thinned;          /* events that were left out in the present or last run; or NULL */
         RingKeeper *ring_keeper; /* while it is active, of a ring with a window; or NULL */
         Source *source;          /* while starting, active or stopping */
         Capture *capture;        /* of the present or last run; NULL before the first and once it is deleted */

@@ -34,6 +34,7 @@ void source_free(Source *source) {
         LIST_REMOVE(source, sources);
         sd_event_source_disable_unref(source->pump_source);
         pump_free(source->pump);
+        buffer_meter_free(source->meter);
         instance_free(source->instance);
         probe_set_free(source->probes);
         task_group_free(source->group);
@@ -62,6 +63,7 @@ typedef struct SetupJob {
         Instance *instance;
         ProbeSet *probes;
         TaskGroup *group;
+        BufferMeter *meter;
         Pump *pump;
 } SetupJob;
 
@@ -69,6 +71,7 @@ static void setup_job_free(MailboxItem *item) {
         SetupJob *job = (SetupJob *) item;
 
         pump_free(job->pump);
+        buffer_meter_free(job->meter);
         if (job->instance)
                 (void) instance_destroy(job->instance);
         (void) probe_set_destroy(job->probes);
@@ -148,9 +151,12 @@ static void setup_run(Job *base) {
                 job->r = task_group_new(job->spec, &job->group);
         if (job->r >= 0 && job->group)
                 job->r = task_group_update(job->group, job->instance, &job->error);
+        if (job->r >= 0 && spec_is_ring(job->spec) && spec_has_overhead_limit(job->spec))
+                job->r = buffer_meter_new(job->instance, &job->error, &job->meter);
         if (job->r >= 0)
                 job->r = make_pump(job);
         if (job->r < 0 && job->instance) {
+                buffer_meter_free(STEAL_PTR(job->meter));
                 (void) instance_destroy(STEAL_PTR(job->instance));
                 (void) probe_set_destroy(STEAL_PTR(job->probes));
         }
@@ -212,6 +218,7 @@ static void source_tear_down(Source *source) {
         source->pump_source = sd_event_source_disable_unref(source->pump_source);
         source->group_timer = sd_event_source_disable_unref(source->group_timer);
         pump_free(STEAL_PTR(source->pump));
+        buffer_meter_free(STEAL_PTR(source->meter));
 
         TeardownJob *job = calloc(1, sizeof(*job));
         if (!job) {
@@ -351,6 +358,7 @@ static void setup_done(Job *base) {
                 source->instance = STEAL_PTR(job->instance);
                 source->probes = STEAL_PTR(job->probes);
                 source->group = STEAL_PTR(job->group);
+                source->meter = STEAL_PTR(job->meter);
                 source->pump = STEAL_PTR(job->pump);
                 r = source_begin(source);
                 if (r < 0)

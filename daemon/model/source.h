@@ -16,6 +16,7 @@
 
 #include "capture/pump.h"
 #include "core/event.h"
+#include "kernel/buffer-meter.h"
 #include "kernel/instance.h"
 #include "kernel/probe-set.h"
 #include "kernel/task-group.h"
@@ -35,8 +36,9 @@ struct Source {
         char *key;  /* NULL: not shared */
         char *name; /* of the instance, without prefix */
         Instance *instance;
-        ProbeSet *probes; /* of the only sharer; NULL: none */
-        TaskGroup *group; /* likewise */
+        ProbeSet *probes;   /* of the only sharer; NULL: none */
+        TaskGroup *group;   /* likewise */
+        BufferMeter *meter; /* of a ring with a budget, see overhead.h; or NULL */
         sd_event_source *group_timer;
         Pump *pump;
         sd_event_source *pump_source;

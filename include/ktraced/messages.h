@@ -16,6 +16,8 @@
 #define KTRACED_MESSAGE_CAPTURE_REMOVED "0b20c15dc5e04737a0e472bbb8da7bce"
 #define KTRACED_MESSAGE_WATCH_FIRED "a7d40c40dfd04501a1e817875ef1a7c5"
 #define KTRACED_MESSAGE_EVENTS_LOST "d078fe23b447491bad0ecbd4ec458d0f"
+/* A session records more than its budget allows; the text says how much, of what, and what was done. */
+#define KTRACED_MESSAGE_OVERHEAD "4634dfc5c8c6415ea2eabac532424c44"
 #define KTRACED_MESSAGE_AUTHORIZED "2ce78121defc425cb05dadc1c41af92d"
 #define KTRACED_MESSAGE_DENIED "71d27323388847c488d798ee2fe7a157"
 /* How many more there were than may be written. */

@@ -213,6 +213,35 @@ def test_what_the_administrator_settles(polkit, root, nobody, own):
     nobody.session(session, "Remove")
 
 
+@pytest.mark.settings(self_max_event_rate=5000, self_max_cpu_share=100, overhead_grace="1s")
+def test_what_it_may_cost(polkit, nobody, own):
+    """What needs no authorization has limits, which it can lower and not raise."""
+    session = nobody.start("mine", spec(), fds=[own])
+    overhead = nobody.describe(session)["overhead"]
+    assert (overhead["max_event_rate"], overhead["max_cpu_share"], overhead["policy"]) == (5000, 50, "thin")
+    nobody.session(session, "Remove")
+    for more, words in [
+        ({"max_event_rate": 5001}, ["max_event_rate: 5001", "self_max_event_rate allows 5000"]),
+        ({"max_event_rate": 0}, ["max_event_rate: 0", "no limit", "self_max_event_rate"]),
+        ({"max_cpu_share": 101}, ["max_cpu_share: 101", "self_max_cpu_share allows 100"]),
+        ({"overhead_grace": "2s"}, ["overhead_grace: 2s", "1s"]),
+    ]:
+        name, text = refused(nobody, own, **more)
+        assert name == QUOTA and all(word in text for word in words), text
+    name, text = refused(nobody, own, overhead_policy="warn")
+    assert name == OUT_OF_SCOPE and "overhead_policy" in text
+    assert polkit.checks[1:] == [], "refused before anybody is asked"
+    session = nobody.start("mine", spec(max_event_rate=10, max_cpu_share=5, overhead_grace="500ms", overhead_policy="stop"), fds=[own])
+    assert nobody.describe(session)["overhead"]["max_event_rate"] == 10
+
+
+def test_too_much_is_left_out(polkit, nobody):
+    with process(program=("perl", "-e", "getppid while 1")) as (_child, fd):
+        session = nobody.start("mine", spec(max_event_rate=500, overhead_grace="100ms"), fds=[fd])
+        wait_until(lambda: nobody.describe(session).get("thinned") == EVENTS, "it is not left out", timeout=60, interval=0.1)
+        assert nobody.describe(session)["state"] == "active"
+
+
 def refused_event(client, fd, event):
     with pytest.raises(BusError) as caught:
         client.create("refused", spec(events=[event]), fds=[fd])

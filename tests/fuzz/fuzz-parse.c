@@ -14,7 +14,7 @@ static void check_result(int r, uint64_t value) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         CLEANUP_FREE char *text = fuzz_text(data, size);
-        uint64_t number = 77, bytes = 77, usec = 77, again;
+        uint64_t number = 77, bytes = 77, usec = 77, permille = 77, again;
         char buffer[128];
         int r;
 
@@ -23,6 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_result(r, bytes);
         if (r == 0)
                 FUZZ_CHECK(strspn(format_size(bytes, buffer, sizeof(buffer)), "0123456789") <= 3);
+        r = parse_percent(text, &permille);
+        FUZZ_CHECK(r == 0 ? permille <= 1000 : r == -EINVAL || r == -ERANGE);
+        check_result(r < 0 ? r : 0, permille);
         r = parse_span(text, &usec);
         check_result(r, usec);
         if (r == 0)

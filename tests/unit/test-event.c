@@ -179,6 +179,38 @@ static void test_resolve(void **state) {
                       "irq:softirq_entry syscalls:sys_enter_openat syscalls:sys_exit_openat", "", "irq syscalls");
 }
 
+static void check_copy(const EventSelection *selection, const char *without, const char *wanted, const char *whole) {
+        CLEANUP(event_selection_clear) EventSelection copy = { 0 };
+        CLEANUP(strv_freep) char **names = NULL, **left_out = NULL;
+        CLEANUP_FREE char *joined = NULL, *whole_joined = NULL;
+
+        assert_int_equal(strv_split(without, " ", &left_out), 0);
+        assert_int_equal(event_selection_copy(selection, left_out, &copy), 0);
+        assert_int_equal(event_selection_names(&copy, &names), 0);
+        assert_int_equal(strv_join(names, " ", &joined), 0);
+        assert_string_equal(joined, wanted);
+        assert_int_equal(strv_join(copy.whole_systems, " ", &whole_joined), 0);
+        assert_string_equal(whole_joined, whole);
+}
+
+static void test_copy_without(void **state) {
+        static const char *const filters[] = { "irq:*", "irq > 5", NULL };
+        CLEANUP(event_selection_clear) EventSelection selection = { 0 }, copy = { 0 };
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        assert_succeeds(resolve(*state, "sched irq:softirq_entry", (char *const *) filters, &error, &selection),
+                        &error);
+        check_copy(&selection, "", "irq:softirq_entry sched:sched_switch sched:sched_wakeup sched:sched_waking",
+                   "sched");
+        check_copy(&selection, "sched:sched_switch", "irq:softirq_entry sched:sched_wakeup sched:sched_waking", "");
+        check_copy(&selection, "sched:sched sched:sched_switching irq:softirq_entry",
+                   "sched:sched_switch sched:sched_wakeup sched:sched_waking", "");
+        check_copy(&selection, "irq:softirq_entry sched:sched_switch sched:sched_wakeup sched:sched_waking", "", "");
+        assert_int_equal(event_selection_copy(&selection, NULL, &copy), 0);
+        assert_string_equal(copy.choices[0].filter, "irq > 5");
+        assert_null(copy.choices[1].filter);
+}
+
 static void test_resolve_negative(void **state) {
         const EventList *list = *state;
 
@@ -316,6 +348,7 @@ int main(void) {
                 cmocka_unit_test(test_match_syscalls),
                 cmocka_unit_test(test_check),
                 cmocka_unit_test(test_resolve),
+                cmocka_unit_test(test_copy_without),
                 cmocka_unit_test(test_resolve_negative),
                 cmocka_unit_test(test_resolve_failures),
                 cmocka_unit_test(test_filters),

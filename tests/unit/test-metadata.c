@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "core/metadata.h"
+#include "core/strv.h"
 
 #define SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define MINIMAL "{\"id\": \"1\", \"owner\": 0, \"state\": \"complete\""
@@ -35,6 +36,8 @@ static CaptureMetadata *make(void) {
         metadata->segments_dropped = 9;
         metadata->pinned = true;
         metadata->external = true;
+        assert_int_equal(strv_append(&metadata->thinned, "sched:sched_switch"), 0);
+        assert_int_equal(strv_append(&metadata->thinned, "irq:irq_handler_entry"), 0);
         assert_int_equal(metadata_set_loss(metadata, 3, 30), 0);
         assert_int_equal(metadata_set_loss(metadata, 1, 10), 0);
         assert_int_equal(metadata_add_segment(metadata, &(SegmentInfo){ .number = 10,
@@ -79,6 +82,9 @@ static void assert_equal(const CaptureMetadata *a, const CaptureMetadata *b) {
         assert_int_equal(a->segments_dropped, b->segments_dropped);
         assert_int_equal(a->pinned, b->pinned);
         assert_int_equal(a->external, b->external);
+        assert_int_equal(strv_length(a->thinned), strv_length(b->thinned));
+        for (size_t i = 0; a->thinned && a->thinned[i]; i++)
+                assert_string_equal(a->thinned[i], b->thinned[i]);
         assert_int_equal(a->n_losses, b->n_losses);
         for (size_t i = 0; i < a->n_losses; i++) {
                 assert_int_equal(a->losses[i].cpu, b->losses[i].cpu);
@@ -186,6 +192,8 @@ static void test_bad(void **state) {
                 { MINIMAL ", \"gaps\": 1}", "\"gaps\"" },
                 { MINIMAL ", \"gaps\": [1]}", "\"gaps\"" },
                 { MINIMAL ", \"gaps\": [{\"gap_usec\": -1}]}", "\"gap_usec\"" },
+                { MINIMAL ", \"thinned\": \"a:b\"}", "\"thinned\"" },
+                { MINIMAL ", \"thinned\": [1]}", "\"thinned\"" },
                 { MINIMAL ", \"segments\": [null]}", "\"segments\"" },
                 { MINIMAL ", \"segments\": [{\"number\": true}]}", "\"number\"" },
                 { MINIMAL ", \"segments\": [{\"sha256\": \"abc\"}]}", "\"sha256\"" },

@@ -211,14 +211,43 @@ static void test_clocks(void **state) {
         assert_false(clock_is_valid("abcdefghijklmnopqrstuvwxyz0123456"));
 }
 
+static void test_percent(void **state) {
+        static const struct {
+                const char *text;
+                uint64_t permille;
+        } good[] = { { "5%", 50 },  { "5", 50 },      { "2.5%", 25 },   { "0", 0 },
+                     { "0.1%", 1 }, { "100%", 1000 }, { "100.0", 1000 } };
+        static const char *const bad[] = { "", "%", "5 %", "5%%", "-1%", ".5%", "2.%", "2.55%", "x", "5%x" };
+        static const char *const too_much[] = { "100.1%", "101", "18446744073709551615%" };
+        uint64_t permille = 7;
+
+        for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+                assert_int_equal(parse_percent(good[i].text, &permille), 0);
+                assert_int_equal(permille, good[i].permille);
+        }
+        permille = 7;
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_int_equal(parse_percent(bad[i], &permille), -EINVAL);
+        for (size_t i = 0; i < ELEMENTSOF(too_much); i++)
+                assert_int_equal(parse_percent(too_much[i], &permille), -ERANGE);
+        assert_int_equal(permille, 7);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_size),        cmocka_unit_test(test_bad_size),
-                cmocka_unit_test(test_span),        cmocka_unit_test(test_bad_span),
-                cmocka_unit_test(test_unsigned),    cmocka_unit_test(test_boolean),
-                cmocka_unit_test(test_format_size), cmocka_unit_test(test_format_ratio),
-                cmocka_unit_test(test_format_span), cmocka_unit_test(test_spans_round_trip),
-                cmocka_unit_test(test_names),       cmocka_unit_test(test_ids),
+                cmocka_unit_test(test_percent),
+                cmocka_unit_test(test_size),
+                cmocka_unit_test(test_bad_size),
+                cmocka_unit_test(test_span),
+                cmocka_unit_test(test_bad_span),
+                cmocka_unit_test(test_unsigned),
+                cmocka_unit_test(test_boolean),
+                cmocka_unit_test(test_format_size),
+                cmocka_unit_test(test_format_ratio),
+                cmocka_unit_test(test_format_span),
+                cmocka_unit_test(test_spans_round_trip),
+                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_ids),
                 cmocka_unit_test(test_clocks),
         };
 

@@ -35,6 +35,31 @@ static void test_defaults(void **state) {
         assert_true(settings->captures_compress);
         assert_string_equal(settings->clock, "mono");
         assert_string_equal(settings->previous_boot_instance, "ktraced-boot");
+        assert_string_equal(settings->overhead_policy, "warn");
+        assert_int_equal(settings->max_cpu_share, 50);
+}
+
+static void test_overhead(void **state) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+        Settings *settings = *state;
+
+        assert_succeeds(settings_parse(settings,
+                                       "{\"overhead_policy\": \"thin\", \"max_event_rate\": 0, "
+                                       "\"overhead_grace\": \"2s\", \"self_max_cpu_share\": 1000}",
+                                       "f", &error),
+                        &error);
+        assert_string_equal(settings->overhead_policy, "thin");
+        assert_string_equal(settings->clock, "mono");
+        assert_int_equal(settings->max_event_rate, 0);
+        assert_int_equal(settings->overhead_grace, 2 * SEC);
+        assert_int_equal(settings->self_max_cpu_share, 1000);
+        assert_fails(settings_parse(settings, "{\"overhead_policy\": \"panic\"}", "f", &error), &error,
+                     ERROR_INVALID_ARGUMENT, "f:1: overhead_policy: \"panic\"");
+        assert_fails(settings_parse(settings, "{\"max_cpu_share\": 1001}", "f", &error), &error,
+                     ERROR_INVALID_ARGUMENT, "max_cpu_share");
+        assert_fails(settings_parse(settings, "{\"self_max_event_rate\": 0}", "f", &error), &error,
+                     ERROR_INVALID_ARGUMENT, "self_max_event_rate");
+        assert_string_equal(settings->overhead_policy, "thin");
 }
 
 static void test_all_keys(void **state) {
@@ -138,9 +163,13 @@ static void test_all_or_nothing(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                settings_test(test_defaults), settings_test(test_all_keys),
-                settings_test(test_describe), settings_test(test_only_given_keys_change),
-                settings_test(test_bad),      settings_test(test_all_or_nothing),
+                settings_test(test_overhead),
+                settings_test(test_defaults),
+                settings_test(test_all_keys),
+                settings_test(test_describe),
+                settings_test(test_only_given_keys_change),
+                settings_test(test_bad),
+                settings_test(test_all_or_nothing),
         };
 
         return cmocka_run_group_tests_name("settings", tests, NULL, NULL);

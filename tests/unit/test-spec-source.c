@@ -206,6 +206,22 @@ static void test_processes_do_not_share(void **state) {
         assert_null(key);
 }
 
+/* Events that were switched off for one would be missing in the other. */
+static void test_what_may_be_thinned_does_not_share(void **state) {
+        Spec *spec = *state;
+        CLEANUP_FREE char *key = NULL;
+
+        assert_int_equal(set_list(spec, SPEC_EVENTS, "sched", NULL), 0);
+        assert_int_equal(set_string(spec, SPEC_OVERHEAD_POLICY, "thin", NULL), 0);
+        assert_int_equal(spec_source_key(spec, &key), 0);
+        assert_non_null(key);
+        free(key);
+        key = (char *) "untouched";
+        assert_int_equal(set_number(spec, SPEC_MAX_EVENT_RATE, 1000, NULL), 0);
+        assert_int_equal(spec_source_key(spec, &key), 0);
+        assert_null(key);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 spec_test(test_merge),
@@ -216,6 +232,7 @@ int main(void) {
                 spec_test(test_source_key_of_tracers),
                 spec_test(test_empty_lists_share),
                 spec_test(test_processes_do_not_share),
+                spec_test(test_what_may_be_thinned_does_not_share),
         };
 
         return cmocka_run_group_tests_name("spec-source", tests, NULL, NULL);

@@ -67,6 +67,10 @@ static void test_set_every_key(void **state) {
         assert_succeeds(set_string(spec, SPEC_UNIT, "nginx.service", &error), &error);
         assert_succeeds(set_number(spec, SPEC_USER, 1000, &error), &error);
         assert_succeeds(set_string(spec, SPEC_SCOPE, "system", &error), &error);
+        assert_succeeds(set_number(spec, SPEC_MAX_EVENT_RATE, 100000, &error), &error);
+        assert_succeeds(set_number(spec, SPEC_MAX_CPU_SHARE, 20, &error), &error);
+        assert_succeeds(set_string(spec, SPEC_OVERHEAD_GRACE, "5s", &error), &error);
+        assert_succeeds(set_string(spec, SPEC_OVERHEAD_POLICY, "thin", &error), &error);
         assert_succeeds(set_boolean(spec, SPEC_ATTACHED, true, &error), &error);
         assert_succeeds(set_fds(spec, SPEC_OUTPUT, SPEC_TYPE_FD, fds, 1, &error), &error);
 
@@ -109,6 +113,10 @@ static void test_set_every_key(void **state) {
         assert_string_equal(spec->watches[0], "a event=b:c");
         assert_string_equal(spec->unit, "nginx.service");
         assert_int_equal(spec->user, 1000);
+        assert_int_equal(spec->max_event_rate, 100000);
+        assert_int_equal(spec->max_cpu_share, 20);
+        assert_int_equal(spec->overhead_grace, 5 * SEC);
+        assert_string_equal(spec->overhead_policy, "thin");
         assert_true(spec->attached);
         assert_true(spec->output >= 0);
         (void) close(fds[0]);
