@@ -180,6 +180,25 @@ int bus_manager_measure_events(BusClient *client, char *const *patterns, uint64_
         return r < 0 ? r : read_result(reply, 's', error, ret_json);
 }
 
+int bus_manager_estimate_session(BusClient *client, const SpecArgs *spec, Error *error, char **ret_json) {
+        CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int r;
+
+        if (client->remote && spec->probes.paths)
+                return error_set(error, ERROR_NOT_SUPPORTED, "Files of this host cannot be probed on another");
+        r = bus_client_new_call(client, KTRACED_OBJECT_PATH, KTRACED_MANAGER_INTERFACE, "EstimateSession", error,
+                                &call);
+        if (r < 0)
+                return r;
+        r = spec_args_append(spec, call);
+        if (r >= 0)
+                r = append_duration(call, 0);
+        if (r < 0)
+                return bus_client_message_error(r, error);
+        r = bus_client_call(client, call, CALL_MAY_ASK, error, &reply);
+        return r < 0 ? r : read_result(reply, 's', error, ret_json);
+}
+
 int bus_manager_describe_event(BusClient *client, const char *event, Error *error, char **ret_json) {
         return call_manager(client, "DescribeEvent", event, 0, 's', error, ret_json);
 }

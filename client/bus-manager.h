@@ -35,6 +35,8 @@ int bus_manager_list_events(BusClient *client, const char *pattern, Error *error
 /* `patterns`: NULL terminated. `duration`: usec, 0: the default. */
 int bus_manager_measure_events(BusClient *client, char *const *patterns, uint64_t duration, Error *error,
                                char **ret_json);
+/* What a session by that spec would cost. */
+int bus_manager_estimate_session(BusClient *client, const SpecArgs *spec, Error *error, char **ret_json);
 int bus_manager_describe_event(BusClient *client, const char *event, Error *error, char **ret_json);
 /* At most `max`; 0: all. */
 int bus_manager_list_functions(BusClient *client, const char *pattern, unsigned max, Error *error, char ***ret);

@@ -335,6 +335,9 @@ static ParseResult take_overhead_option(SpecArgs *args, int c, const char *argum
                 return parse_span(argument, &args->overhead_grace) >= 0
                                ? PARSE_GO_ON
                                : wrong("--overhead-grace", argument, "a time such as 10s");
+        case OPTION_DRY_RUN:
+                args->dry_run = true;
+                return PARSE_GO_ON;
         case OPTION_OVERHEAD_POLICY:
                 args->overhead_policy = argument;
                 return overhead_policy_is_valid(argument)

@@ -53,8 +53,9 @@ typedef struct SpecArgs {
         bool all_functions, function_stacks;
         /* Not options of their own: */
         bool attached;
-        int pidfd;  /* borrowed; -1: none */
-        int output; /* borrowed; -1: none */
+        bool dry_run; /* the verb's matter */
+        int pidfd;    /* borrowed; -1: none */
+        int output;   /* borrowed; -1: none */
 } SpecArgs;
 
 enum {
@@ -83,6 +84,7 @@ enum {
         OPTION_MAX_CPU_SHARE,
         OPTION_OVERHEAD_GRACE,
         OPTION_OVERHEAD_POLICY,
+        OPTION_DRY_RUN,
         OPTION_AFTER_SPEC,
 };
 
@@ -129,6 +131,7 @@ enum {
         { "max-cpu-share", required_argument, NULL, OPTION_MAX_CPU_SHARE }, \
         { "overhead-grace", required_argument, NULL, OPTION_OVERHEAD_GRACE }, \
         { "overhead-policy", required_argument, NULL, OPTION_OVERHEAD_POLICY }, \
+        { "dry-run", no_argument, NULL, OPTION_DRY_RUN }, \
         { "scope", required_argument, NULL, OPTION_SCOPE }
 /* clang-format on */
 

@@ -23,6 +23,7 @@
 #include "client/json-print.h"
 #include "client/output-file.h"
 #include "client/program.h"
+#include "client/rates.h"
 #include "client/record-scope.h"
 #include "client/verb.h"
 #include "core/json-text.h"
@@ -504,6 +505,18 @@ static ParseResult parse(Recording *recording, Globals *globals, int argc, char 
         return check(recording);
 }
 
+/* Of what there is: a program that does not run yet has no events that could be counted. */
+static int estimate(Recording *recording) {
+        if (recording->program_argv || recording->output_path)
+                return verb_usage("--dry-run: not with %s.", recording->program_argv
+                                                                     ? "a program, which would have to run"
+                                                                     : "--output, since nothing is written");
+        recording->spec.attached = false;
+        if (record_scope_may_be_self(&recording->spec, recording->globals, false))
+                recording->spec.scope = SPEC_SCOPE_SELF;
+        return rates_estimate(recording->globals, &recording->spec);
+}
+
 int verb_record(Globals *globals, int argc, char *argv[]) {
         CLEANUP(recording_clear)
         Recording recording = {
@@ -519,5 +532,7 @@ int verb_record(Globals *globals, int argc, char *argv[]) {
         result = parse(&recording, globals, argc, argv);
         if (result != PARSE_GO_ON)
                 return parse_result_to_exit(result);
+        if (recording.spec.dry_run)
+                return estimate(&recording);
         return record(&recording);
 }

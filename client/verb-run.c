@@ -14,6 +14,7 @@
 #include "client/bus-manager.h"
 #include "client/bus-session.h"
 #include "client/exec-child.h"
+#include "client/rates.h"
 #include "client/verb.h"
 
 typedef struct Run {
@@ -128,6 +129,8 @@ int verb_run(Globals *globals, int argc, char *argv[]) {
                 result = spec_args_check(&spec, false);
         if (result != PARSE_GO_ON)
                 return parse_result_to_exit(result);
+        if (spec.dry_run)
+                return rates_estimate(globals, &spec);
         spec.attached = true;
         r = exec_child_block_signals();
         if (r < 0)

@@ -13,6 +13,7 @@
 #include "client/bus-session.h"
 #include "client/json-print.h"
 #include "client/pager.h"
+#include "client/rates.h"
 #include "client/session-table.h"
 #include "client/verb-each.h"
 #include "client/verb.h"
@@ -155,6 +156,8 @@ static int session_create(Globals *globals, int argc, char *argv[]) {
                 result = spec_args_check(&spec, false);
         if (result != PARSE_GO_ON)
                 return parse_result_to_exit(result);
+        if (spec.dry_run)
+                return rates_estimate(globals, &spec);
         if (bus_client_new(globals, &error, &client) < 0)
                 return verb_failed(&error, "connect to ktraced");
         if (bus_manager_create_session(client, name, &spec, &error, &path) < 0)
@@ -192,6 +195,8 @@ static int session_start(Globals *globals, int argc, char *argv[]) {
                 result = spec_args_check(&spec, false);
         if (result != PARSE_GO_ON)
                 return parse_result_to_exit(result);
+        if (spec.dry_run)
+                return rates_estimate(globals, &spec);
         if (bus_client_new(globals, &error, &client) < 0)
                 return verb_failed(&error, "connect to ktraced");
         if (start(client, name, &spec, &error, &path) < 0)

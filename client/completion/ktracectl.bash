@@ -63,7 +63,7 @@ _ktracectl() {
                 --embedded'
         local spec='-e --event -f --filter -v --exclude --profile -P --pid -c --children -M --cpus -C --clock -O
                 --option -b --buffer-size --duration -R --trigger --hist --sql --synthetic --watch --unit --user --probe --ring-size --window --segment-size --segment-age --segments
-                --scope --max-event-rate --max-cpu-share --overhead-grace --overhead-policy --symbols -p --tracer -l --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth
+                --scope --max-event-rate --max-cpu-share --overhead-grace --overhead-policy --dry-run --symbols -p --tracer -l --function -n --notrace -g --graph-function --graph-notrace --max-graph-depth
                 --all-functions --func-stack -T --stacktrace --user-stack'
         local report='-e --event -M --cpu -P --pid --comm -f --filter -S --since -U --until --first --last --summary
                 --top -t --nanoseconds'

@@ -16,6 +16,7 @@ static const AccessRow access_table[] = {
         { KTRACED_MANAGER_INTERFACE, "StartSession", ACCESS_POWERS, NULL },
         { KTRACED_MANAGER_INTERFACE, "TryProbes", ACCESS_POWERS, NULL },
         { KTRACED_MANAGER_INTERFACE, "MeasureEvents", ACCESS_POWERS, NULL },
+        { KTRACED_MANAGER_INTERFACE, "EstimateSession", ACCESS_POWERS, NULL },
         { KTRACED_MANAGER_INTERFACE, "GetSession", ACCESS_ACTION, ACTION("query") },
         { KTRACED_MANAGER_INTERFACE, "ListSessions", ACCESS_ACTION, ACTION("query") },
         { KTRACED_MANAGER_INTERFACE, "ListCaptures", ACCESS_ACTION, ACTION("query") },

@@ -78,15 +78,29 @@ static int parse_entry(sd_bus_message *message, const char *key, const char *typ
         return error_set(error, ERROR_INVALID_ARGUMENT, "Unknown option \"%s\"", TEXT_ESCAPE(key));
 }
 
+static int parse_options(BusCall *call, Error *error) {
+        int r;
+
+        r = bus_entries_read(call->message, parse_entry, call, error);
+        if (r >= 0 && call->duration == 0)
+                call->duration = MEASURE_DURATION_DEFAULT;
+        return r;
+}
+
 int bus_measure_parse(BusCall *call, Error *error) {
         int r;
 
         r = parse_patterns(call, error);
-        if (r >= 0)
-                r = bus_entries_read(call->message, parse_entry, call, error);
-        if (r >= 0 && call->duration == 0)
-                call->duration = MEASURE_DURATION_DEFAULT;
-        return r;
+        return r < 0 ? r : parse_options(call, error);
+}
+
+int bus_measure_parse_estimate(BusCall *call, Error *error) {
+        int r;
+
+        r = bus_spec_read(call->message, error, &call->spec);
+        if (r >= 0 && spec_is_given(call->spec, SPEC_OUTPUT))
+                return error_set(error, ERROR_INVALID_ARGUMENT, "output: nothing is written for an estimate");
+        return r < 0 ? r : parse_options(call, error);
 }
 
 static void on_measured(int r, const Error *error, void *result, void *userdata) {
@@ -108,4 +122,25 @@ static void on_measured(int r, const Error *error, void *result, void *userdata)
 void bus_measure_execute(BusCall *call) {
         manager_measure(call->bus->manager, STEAL_PTR(call->resolved), call->sender, call->duration, on_measured,
                         call);
+}
+
+static void on_estimated(int r, const Error *error, void *result, void *userdata) {
+        CLEANUP_FREE char *json = NULL;
+        BusCall *call = userdata;
+
+        if (r < 0) {
+                bus_call_fail(call, r, error);
+                return;
+        }
+
+        r = session_estimate_describe(result, &json);
+        if (r < 0)
+                bus_call_fail(call, r, NULL);
+        else
+                bus_call_reply(call, "s", json);
+}
+
+void bus_measure_execute_estimate(BusCall *call) {
+        manager_estimate(call->bus->manager, STEAL_PTR(call->resolved), call->sender, call->duration, on_estimated,
+                         call);
 }

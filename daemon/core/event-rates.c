@@ -117,7 +117,7 @@ static int describe_rows(const EventRates *rates, struct json_object *object) {
         return r < 0 ? r : json_text_add(object, "rows", STEAL_PTR(array));
 }
 
-int event_rates_describe(const EventRates *rates, char **ret) {
+int event_rates_to_json(const EventRates *rates, struct json_object **ret) {
         CLEANUP_JSON struct json_object *object = json_object_new_object();
         const uint64_t rate = rate_per_second(rates->events, rates->duration);
         const struct {
@@ -139,5 +139,15 @@ int event_rates_describe(const EventRates *rates, char **ret) {
                 r = json_text_add_unsigned(object, numbers[i].key, numbers[i].value);
         if (r >= 0)
                 r = describe_rows(rates, object);
+        if (r < 0)
+                return r;
+        *ret = STEAL_PTR(object);
+        return 0;
+}
+
+int event_rates_describe(const EventRates *rates, char **ret) {
+        CLEANUP_JSON struct json_object *object = NULL;
+        int r = event_rates_to_json(rates, &object);
+
         return r < 0 ? r : json_text_format(object, false, ret);
 }

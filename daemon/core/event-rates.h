@@ -8,6 +8,7 @@
  * event_rates_finish() puts them in order; event_rates_free().
  */
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +54,8 @@ uint64_t event_rate(const EventRates *rates, const EventRate *rate);
  * estimate is too high. 0 when the cost is not known. */
 uint64_t overhead_share(uint64_t rate, uint64_t cost, unsigned n_cpus);
 
-/* JSON text: duration, cpus, event_cost, events, missed, rate, bytes_rate, cpu_share (as overhead_share()), and
+/* A JSON object: duration, cpus, event_cost, events, missed, rate, bytes_rate, cpu_share (as overhead_share()), and
  * `rows`, an array in order of event, events, missed, rate, cpu_share. -ENOMEM. */
+int event_rates_to_json(const EventRates *rates, struct json_object **ret);
+/* The same as text. */
 int event_rates_describe(const EventRates *rates, char **ret);

@@ -13,6 +13,7 @@
 #include "kernel/event-cost.h"
 #include "kernel/instance.h"
 #include "model/budgets.h"
+#include "model/instance-setup.h"
 #include "model/source.h"
 
 #define SAMPLE_SLOT ((size_t) SETTINGS_MEASUREMENTS_MAX)
@@ -33,7 +34,9 @@ struct Measurement {
         Instance *like; /* whose tasks it records, too; NULL: everybody's. Its removal is a later job of the worker's.
                          */
         uint64_t duration, cost;
+        Lease *lease; /* NULL: of the spec, only events, filters, CPUs and processes are looked at */
         Instance *instance;
+        ProbeSet *probes;
         EventRates *rates;
         int r;
         Error error;
@@ -50,6 +53,7 @@ static void measurement_free(MailboxItem *item) {
                 measurement->drop(measurement->userdata);
         if (measurement->instance)
                 (void) instance_destroy(measurement->instance);
+        (void) probe_set_destroy(measurement->probes);
         closep(&measurement->cancel_fd);
         event_rates_free(measurement->rates);
         resolved_spec_free(measurement->resolved);
@@ -74,17 +78,11 @@ static int make_rates(Measurement *measurement) {
         return r;
 }
 
-static void set_up_run(Job *base) {
-        Measurement *measurement = (Measurement *) base;
+static int set_up_events(Measurement *measurement) {
         const ResolvedSpec *resolved = measurement->resolved;
-        int r = 0;
+        int r;
 
-        if (measurement->cost == 0)
-                r = event_cost_measure(measurement->id, &measurement->error, &measurement->cost);
-        if (r >= 0)
-                r = make_rates(measurement);
-        if (r >= 0)
-                r = instance_create(measurement->id, &measurement->error, &measurement->instance);
+        r = instance_create(measurement->id, &measurement->error, &measurement->instance);
         if (r >= 0)
                 r = instance_configure(measurement->instance, resolved->spec, &resolved->selection,
                                        &measurement->error);
@@ -92,6 +90,37 @@ static void set_up_run(Job *base) {
                 r = instance_copy_tasks(measurement->instance, measurement->like, &measurement->error);
         if (r < 0 && measurement->instance)
                 (void) instance_destroy(STEAL_PTR(measurement->instance));
+        return r;
+}
+
+/* As a session's. Who comes into a unit or to a user while it is measured is not looked for. */
+static int set_up_session(Measurement *measurement) {
+        InstanceSetup setup = {
+                .name = measurement->id,
+                .holder = "an estimate",
+                .lease = measurement->lease,
+                .spec = measurement->resolved->spec,
+                .selection = &measurement->resolved->selection,
+                .owner = &measurement->resolved->owner,
+        };
+        int r = instance_setup(&setup, &measurement->error);
+
+        measurement->instance = setup.instance;
+        measurement->probes = setup.probes;
+        task_group_free(setup.group);
+        return r;
+}
+
+static void set_up_run(Job *base) {
+        Measurement *measurement = (Measurement *) base;
+        int r = 0;
+
+        if (measurement->cost == 0)
+                r = event_cost_measure(measurement->id, &measurement->error, &measurement->cost);
+        if (r >= 0)
+                r = make_rates(measurement);
+        if (r >= 0)
+                r = measurement->lease ? set_up_session(measurement) : set_up_events(measurement);
         measurement->r = r;
 }
 
@@ -105,7 +134,10 @@ static void count_run(Job *base) {
 static void tear_down_run(Job *base) {
         Measurement *measurement = (Measurement *) base;
         int r = instance_destroy(STEAL_PTR(measurement->instance));
+        int removed = probe_set_destroy(STEAL_PTR(measurement->probes));
 
+        if (r >= 0)
+                r = removed;
         if (r < 0 && measurement->r >= 0)
                 measurement->r =
                         error_set_errno(&measurement->error, r, "Cannot remove the instance of the measurement");
@@ -237,8 +269,8 @@ static int measurement_new(Manager *manager, ResolvedSpec **taken, const char *c
         return 0;
 }
 
-void manager_measure(Manager *manager, ResolvedSpec *taken, const char *client, uint64_t duration, ModelDone done,
-                     void *userdata) {
+static void begin(Manager *manager, ResolvedSpec *taken, const char *client, uint64_t duration, Lease *lease,
+                  ModelDone done, void (*drop)(void *userdata), void *userdata) {
         const uint64_t n_cpus = (uint64_t) sysconf(_SC_NPROCESSORS_CONF);
         const uint64_t buffer_size = event_counter_buffer_size(n_cpus);
         CLEANUP(resolved_spec_freep) ResolvedSpec *resolved = taken;
@@ -258,9 +290,53 @@ void manager_measure(Manager *manager, ResolvedSpec *taken, const char *client, 
         }
         measurement->memory = buffer_size * n_cpus;
         measurement->duration = duration;
+        measurement->lease = lease;
         measurement->done = done;
+        measurement->drop = drop;
         measurement->userdata = userdata;
         worker_submit(manager->kernel_worker, &measurement->job);
+}
+
+void manager_measure(Manager *manager, ResolvedSpec *taken, const char *client, uint64_t duration, ModelDone done,
+                     void *userdata) {
+        begin(manager, taken, client, duration, NULL, done, NULL, userdata);
+}
+
+typedef struct Estimate {
+        SessionEstimate estimate;
+        ModelDone done;
+        void *userdata;
+} Estimate;
+
+static void on_estimated(int r, const Error *error, void *result, void *userdata) {
+        CLEANUP_FREE Estimate *estimate = userdata;
+
+        estimate->estimate.rates = result;
+        estimate->done(r, error, r < 0 ? NULL : &estimate->estimate, estimate->userdata);
+}
+
+void manager_estimate(Manager *manager, ResolvedSpec *taken, const char *client, uint64_t duration, ModelDone done,
+                      void *userdata) {
+        const Spec *spec = taken->spec;
+        Estimate *estimate = malloc(sizeof(*estimate));
+
+        if (!estimate) {
+                resolved_spec_free(taken);
+                done(-ENOMEM, &(Error){ .code = ERROR_NO_MEMORY }, NULL, userdata);
+                return;
+        }
+        *estimate = (Estimate){
+                .estimate = {
+                        .is_ring = spec_is_ring(spec),
+                        .buffer_size = spec->buffer_size,
+                        .buffer_memory = source_memory(spec),
+                        .max_event_rate = spec->max_event_rate,
+                        .max_cpu_share = spec->max_cpu_share,
+                },
+                .done = done,
+                .userdata = userdata,
+        };
+        begin(manager, taken, client, duration, manager->lease, on_estimated, free, estimate);
 }
 
 /* Everything that decides what is recorded, and nothing else. */

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "core/event-rates.h"
+#include "core/session-estimate.h"
 #include "model/manager.h"
 
 #define MEASURE_DURATION_MIN UINT64_C(100000) /* usec */
@@ -26,6 +27,11 @@
  * EventRates *, borrowed. ERROR_QUOTA_EXCEEDED, ERROR_INVALID_ARGUMENT, ERROR_CANCELLED. */
 void manager_measure(Manager *manager, ResolvedSpec *taken, const char *client, uint64_t duration, ModelDone done,
                      void *userdata);
+
+/* The same of all that a session by the spec would record, its probes, tracer and processes among it; nothing is
+ * started. Result: SessionEstimate *. Also the errors of a session's start. */
+void manager_estimate(Manager *manager, ResolvedSpec *taken, const char *client, uint64_t duration, ModelDone done,
+                      void *userdata);
 
 /* The same of what a session records, without those that were left out of it, and of its processes only; beside what
  * budgets allow, one at a time. `done` is not called when this fails: -EBUSY, -ENOMEM. When the daemon ends before it

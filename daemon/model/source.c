@@ -7,10 +7,10 @@
 #include "core/strv.h"
 #include "core/tracer-kind.h"
 #include "core/trigger.h"
-#include "kernel/histogram-set.h"
 #include "kernel/synthetic.h"
 #include "kernel/trigger-set.h"
 #include "model/budgets.h"
+#include "model/instance-setup.h"
 #include "model/manager.h"
 #include "model/session-run.h"
 #include "model/snapshot-list.h"
@@ -126,36 +126,26 @@ static int make_pump(SetupJob *job) {
 
 static void setup_run(Job *base) {
         SetupJob *job = (SetupJob *) base;
-        const char *group;
+        InstanceSetup setup = {
+                .name = job->name,
+                .holder = job->holder,
+                .lease = job->lease,
+                .spec = job->spec,
+                .selection = job->selection,
+                .owner = job->owner,
+        };
 
-        job->r = instance_create(job->name, &job->error, &job->instance);
-        if (job->r >= 0 && spec_is_self(job->spec))
-                job->r = instance_limit_to(job->instance, job->owner, &job->error);
-        if (job->r >= 0)
-                job->r = instance_lease(job->instance, job->lease, job->holder, job->spec, job->selection,
-                                        &job->error);
-        if (job->r >= 0)
-                job->r = probe_set_new(job->name, job->spec, &job->error, &job->probes);
-        if (job->r >= 0)
-                job->r = instance_configure(job->instance, job->spec, job->selection, &job->error);
-        if (job->r >= 0)
-                job->r = probe_set_enable(job->probes, job->instance, job->spec, &job->error);
-        if (job->r >= 0)
-                job->r = synthetic_set(job->instance, job->spec, &job->error);
-        group = job->probes ? probe_set_group(job->probes) : NULL;
-        if (job->r >= 0)
-                job->r = trigger_set_apply(job->instance, job->spec, group, &job->error);
-        if (job->r >= 0)
-                job->r = histogram_set_apply(job->instance, job->spec, group, &job->error);
-        if (job->r >= 0)
-                job->r = task_group_new(job->spec, &job->group);
-        if (job->r >= 0 && job->group)
-                job->r = task_group_update(job->group, job->instance, &job->error);
-        if (job->r >= 0 && spec_is_ring(job->spec) && spec_has_overhead_limit(job->spec))
+        job->r = instance_setup(&setup, &job->error);
+        if (job->r < 0)
+                return;
+        job->instance = setup.instance;
+        job->probes = setup.probes;
+        job->group = setup.group;
+        if (spec_is_ring(job->spec) && spec_has_overhead_limit(job->spec))
                 job->r = buffer_meter_new(job->instance, &job->error, &job->meter);
         if (job->r >= 0)
                 job->r = make_pump(job);
-        if (job->r < 0 && job->instance) {
+        if (job->r < 0) {
                 buffer_meter_free(STEAL_PTR(job->meter));
                 (void) instance_destroy(STEAL_PTR(job->instance));
                 (void) probe_set_destroy(STEAL_PTR(job->probes));
@@ -392,6 +382,15 @@ static uint64_t memory_for(const Source *source, uint64_t buffer_size) {
         return buffer_size * (uint64_t) sysconf(_SC_NPROCESSORS_CONF) * source->n_buffers;
 }
 
+/* Latency tracers have the kernel keep a second buffer, for the worst case so far. */
+static unsigned count_buffers(const Spec *spec) {
+        return tracer_kind(spec->tracer) == TRACER_LATENCY ? 2 : 1;
+}
+
+uint64_t source_memory(const Spec *spec) {
+        return memory_for(&(Source){ .n_buffers = count_buffers(spec) }, spec->buffer_size);
+}
+
 int source_reserve(Source *source, uint64_t buffer_size, Error *error) {
         const uint64_t memory = memory_for(source, buffer_size);
         int r = 0;
@@ -409,9 +408,8 @@ void source_settle(Source *source, uint64_t buffer_size) {
 }
 
 int source_new(Manager *manager, Session *session, char *key, Error *error, Source **ret) {
-        /* Latency tracers have the kernel keep a second buffer, for the worst case so far. */
-        const unsigned n_buffers = tracer_kind(session->spec->tracer) == TRACER_LATENCY ? 2 : 1;
-        uint64_t memory = memory_for(&(Source){ .n_buffers = n_buffers }, session->spec->buffer_size);
+        const unsigned n_buffers = count_buffers(session->spec);
+        uint64_t memory = source_memory(session->spec);
         SetupJob *job;
 
         int r = manager_check_budget(manager, BUDGET_BUFFER_MEMORY, session->owner, memory, error);

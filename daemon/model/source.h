@@ -57,6 +57,9 @@ Source *source_find(Manager *manager, const char *key);
  * ERROR_QUOTA_EXCEEDED. */
 int source_new(Manager *manager, Session *session, char *key, Error *error, Source **ret);
 
+/* What the buffers of a session by that spec take on all CPUs. */
+uint64_t source_memory(const Spec *spec);
+
 /* Takes memory for buffers of that size, bytes for each CPU, before they are made larger. ERROR_QUOTA_EXCEEDED. */
 int source_reserve(Source *source, uint64_t buffer_size, Error *error);
 /* The buffers have that size now. */

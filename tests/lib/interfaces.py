@@ -23,6 +23,7 @@ ARGUMENTS = {
     (MANAGER, "CreateSession"): lambda things: ("(sa{sv})", ("mine", SPEC)),
     (MANAGER, "StartSession"): lambda things: ("(sa{sv})", ("mine", SPEC)),
     (MANAGER, "TryProbes"): lambda things: ("(a{sv})", (PROBES,)),
+    (MANAGER, "EstimateSession"): lambda things: ("(a{sv}a{sv})", (SPEC, {"duration": GLib.Variant("s", "100ms")})),
     (MANAGER, "MeasureEvents"): lambda things: ("(asa{sv})", (["sched:sched_process_exit"], {"duration": GLib.Variant("s", "100ms")})),
     (MANAGER, "GetSession"): lambda things: ("(s)", (things.session_id,)),
     (MANAGER, "ListSessions"): lambda things: None,
@@ -60,6 +61,7 @@ ARGUMENTS = {
 ACTIONS = {
     (MANAGER, "CreateSession"): "org.ktraced1.trace-system",
     (MANAGER, "StartSession"): "org.ktraced1.trace-system",
+    (MANAGER, "EstimateSession"): "org.ktraced1.trace-system",
     (MANAGER, "MeasureEvents"): "org.ktraced1.trace-system",
     (MANAGER, "Vacuum"): "org.ktraced1.manage-captures",
     (MANAGER, "TryProbes"): "org.ktraced1.trace-system",
