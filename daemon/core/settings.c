@@ -84,6 +84,8 @@ static const SettingInfo setting_table[] = {
         { "captures_keep_free", SPEC_TYPE_SIZE, offsetof(Settings, captures_keep_free), 1ULL << 30, 0, 1ULL << 60 },
         { "captures_max_files", SPEC_TYPE_UNSIGNED, offsetof(Settings, captures_max_files), 0, 0, 1000000 },
         { "captures_max_age", SPEC_TYPE_SPAN, offsetof(Settings, captures_max_age), 0, 0, SPEC_SPAN_MAX },
+        { "latency_renewal", SPEC_TYPE_SPAN, offsetof(Settings, latency_renewal), 600 * USEC_PER_SEC, USEC_PER_SEC,
+          86400 * USEC_PER_SEC },
         { "captures_compress", SPEC_TYPE_BOOLEAN, offsetof(Settings, captures_compress), 1, 0, 1 },
         { "clock", SPEC_TYPE_STRING, offsetof(Settings, clock), 0, 0, 0 },
         { "previous_boot_instance", SPEC_TYPE_STRING, offsetof(Settings, previous_boot_instance), 0, 0, 0 },

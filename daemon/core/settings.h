@@ -48,6 +48,7 @@ typedef struct Settings {
         uint64_t captures_max_files;
         uint64_t captures_max_age; /* usec */
         bool captures_compress;    /* closed segments, in the background */
+        uint64_t latency_renewal;  /* usec; see event_watch_renew() */
 } Settings;
 
 int settings_init(Settings *settings); /* the defaults */

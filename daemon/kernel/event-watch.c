@@ -13,6 +13,7 @@
 #include "kernel/catalog.h"
 #include "kernel/instance-private.h"
 #include "kernel/synthetic.h"
+#include "kernel/trigger-set.h"
 
 /* Bytes for each CPU. The kernel gives two pages at least. */
 #define BUFFER_SIZE 8192U
@@ -159,6 +160,10 @@ int event_watch_destroy(EventWatch *watch) {
         r = watch->instance ? instance_destroy(watch->instance) : 0;
         free(watch);
         return r;
+}
+
+int event_watch_renew(EventWatch *watch) {
+        return trigger_set_renew(watch->instance);
 }
 
 int event_watch_fd(const EventWatch *watch) {

@@ -10,6 +10,7 @@
  * for pages of trace_pipe_raw does not arise.
  *
  * Life cycle: event_watch_new() makes the instance, which notices from then on; event_watch_drain() empties it;
+ * event_watch_renew() from time to time;
  * event_watch_destroy().
  *
  * Threads: the descriptor can be polled anywhere, the rest is one thread's at a time. All may wait for the kernel.
@@ -32,6 +33,12 @@ int event_watch_destroy(EventWatch *watch);
 
 /* To be polled for EPOLLIN. */
 int event_watch_fd(const EventWatch *watch);
+
+/* Of a latency: has the kernel forget which first events it has seen. It has room for 2048 values of the field that
+ * is matched, gives none up by itself, and notices nothing of those that come later (TRACING_MAP_BITS_DEFAULT,
+ * kernel/trace/tracing_map.h, 5.15 to 6.12). Whatever is between two events at the time is not noticed. On failure
+ * nothing is noticed any more. */
+int event_watch_renew(EventWatch *watch);
 
 /* Empties the buffer. *ret_last is the newest of what was in it, as the kernel words it, printable; or NULL. */
 int event_watch_drain(EventWatch *watch, char **ret_last);

@@ -93,21 +93,37 @@ static int write_trigger(const Instance *instance, const char *system, const cha
                        : 0;
 }
 
-/* The newest first: a histogram can use the variables of an older one. */
-void trigger_set_remove(Instance *instance) {
+/* The newest first: a histogram can use the variables of an older one. All are tried. */
+static int remove_all(const Instance *instance) {
+        int r = 0;
+
         for (size_t i = strv_length(instance->triggers); i >= 3; i -= 3) {
                 char **trigger = instance->triggers + i - 3;
                 CLEANUP_FREE char *command = NULL;
+                int removed = -ENOMEM;
 
-                if (asprintf(&command, "!%s", trigger[2]) < 0) {
+                if (asprintf(&command, "!%s", trigger[2]) < 0)
                         command = NULL;
-                        continue;
-                }
-                /* What cannot be removed goes with the instance. */
-                (void) write_trigger(instance, trigger[0], trigger[1], command);
+                else
+                        removed = write_trigger(instance, trigger[0], trigger[1], command);
+                r = removed < 0 ? removed : r;
         }
+        return r;
+}
+
+void trigger_set_remove(Instance *instance) {
+        /* What cannot be removed goes with the instance. */
+        (void) remove_all(instance);
         strv_free(instance->triggers);
         instance->triggers = NULL;
+}
+
+int trigger_set_renew(const Instance *instance) {
+        int r = remove_all(instance);
+
+        for (char **trigger = instance->triggers; r >= 0 && trigger && *trigger; trigger += 3)
+                r = write_trigger(instance, trigger[0], trigger[1], trigger[2]);
+        return r;
 }
 
 /* The lines of a trigger file, but for its help. Returns how many of them could not be removed. */

@@ -29,6 +29,8 @@ void trigger_set_remove(Instance *instance);
 void trigger_set_remove_traceon(Instance *instance);
 /* All that are in an instance of a daemon that is gone. What cannot be removed stays. */
 void trigger_set_remove_stale(struct tracefs_instance *tracefs);
+/* Sets all anew: histograms begin empty. On failure some may be missing. */
+int trigger_set_renew(const Instance *instance);
 /* Sets those anew that fired, or counted, since they were set; histograms go on. */
 void trigger_set_suspend(Instance *instance);
 int trigger_set_resume(Instance *instance, Error *error);

@@ -12,7 +12,7 @@
 typedef struct EventJob {
         Job job;
         Watch *watch;
-        EventWatch *kernel; /* made, or to be removed, or borrowed to be emptied */
+        EventWatch *kernel; /* made, or to be removed, or borrowed to be emptied or renewed */
         int r;
         Error error;
         char *seen;
@@ -20,9 +20,10 @@ typedef struct EventJob {
 
 typedef struct EventState {
         EventWatch *kernel;
-        sd_event_source *source; /* enabled for one event at a time */
-        unsigned n_jobs;         /* that empty it */
-        EventJob *removal;       /* made beforehand: behind jobs that read it, removing must not fail */
+        sd_event_source *source;  /* enabled for one event at a time */
+        sd_event_source *renewal; /* of a latency */
+        unsigned n_jobs;          /* that empty it */
+        EventJob *removal;        /* made beforehand: behind jobs that read it, removing must not fail */
 } EventState;
 
 static void event_job_free(MailboxItem *item) {
@@ -96,6 +97,7 @@ static void event_stop(Watch *watch) {
                 return;
         }
         state->source = sd_event_source_disable_unref(state->source);
+        state->renewal = sd_event_source_disable_unref(state->renewal);
         /* There is a worker: it made this. */
         (void) submit(watch, STEAL_PTR(state->removal), STEAL_PTR(state->kernel));
 }
@@ -104,6 +106,7 @@ static void event_free(void *data) {
         EventState *state = data;
 
         sd_event_source_disable_unref(state->source);
+        sd_event_source_disable_unref(state->renewal);
         (void) event_watch_destroy(state->kernel);
         if (state->removal)
                 event_job_free(&state->removal->job.item);
@@ -111,6 +114,11 @@ static void event_free(void *data) {
 }
 
 /* Noticing */
+
+static void tell_of_end(const Watch *watch, int r) {
+        manager_notice(watch->manager, LOG_ERR, watch->session, NULL, "The watch %s has ended: %s", watch->spec.name,
+                       strerror(-r));
+}
 
 static void enable(Watch *watch) {
         EventState *state = watch->data;
@@ -133,8 +141,7 @@ static void drain_done(Job *base) {
 
         state->n_jobs--;
         if (watch->session && job->r < 0)
-                manager_notice(watch->manager, LOG_ERR, watch->session, NULL, "The watch %s has ended: %s",
-                               watch->spec.name, strerror(-job->r));
+                tell_of_end(watch, job->r);
         else if (watch->session) {
                 watch_set_seen(watch, STEAL_PTR(job->seen));
                 /* The last of them, and it is permitted: what comes from now on counts. */
@@ -147,11 +154,12 @@ static void drain_done(Job *base) {
 static void drain(Watch *watch) {
         EventState *state = watch->data;
 
-        if (submit(watch, event_job_new(watch, drain_run, drain_done, event_job_free), state->kernel) >= 0)
+        int r = submit(watch, event_job_new(watch, drain_run, drain_done, event_job_free), state->kernel);
+
+        if (r >= 0)
                 state->n_jobs++;
         else
-                manager_notice(watch->manager, LOG_ERR, watch->session, NULL, "The watch %s has ended: out of memory",
-                               watch->spec.name);
+                tell_of_end(watch, r);
 }
 
 static int on_event(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -162,11 +170,61 @@ static int on_event(sd_event_source *source, int fd, uint32_t revents, void *use
         return 0;
 }
 
+/* Renewing, so that what comes later is noticed, too */
+
+static void set_renewal(Watch *watch);
+
+static void renew_run(Job *base) {
+        EventJob *job = (EventJob *) base;
+
+        job->r = event_watch_renew(job->kernel);
+}
+
+static void renew_done(Job *base) {
+        EventJob *job = (EventJob *) base;
+        Watch *watch = job->watch;
+
+        if (watch->session && job->r < 0)
+                tell_of_end(watch, job->r);
+        else if (watch->session)
+                set_renewal(watch);
+        event_job_free(&job->job.item);
+}
+
+static int on_renewal(sd_event_source *source, uint64_t usec, void *userdata) {
+        Watch *watch = userdata;
+        const EventState *state = watch->data;
+        int r = submit(watch, event_job_new(watch, renew_run, renew_done, event_job_free), state->kernel);
+
+        if (r < 0)
+                tell_of_end(watch, r);
+        return 0;
+}
+
+static void set_renewal(Watch *watch) {
+        uint64_t usec = watch->manager->settings.latency_renewal;
+        EventState *state = watch->data;
+        int r;
+
+        if (state->renewal) {
+                r = sd_event_source_set_time_relative(state->renewal, usec);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(state->renewal, SD_EVENT_ONESHOT);
+        } else
+                r = sd_event_add_time_relative(watch->manager->event, &state->renewal, CLOCK_MONOTONIC, usec,
+                                               usec / 4, on_renewal, watch);
+        if (r < 0)
+                tell_of_end(watch, r);
+}
+
 static void event_arm(Watch *watch, bool held) {
-        if (held)
+        if (held) {
                 drain(watch);
-        else
-                enable(watch);
+                return;
+        }
+        if (watch->spec.kind == WATCH_LATENCY)
+                set_renewal(watch);
+        enable(watch);
 }
 
 /* Making */

@@ -30,6 +30,7 @@ static void test_defaults(void **state) {
         assert_int_equal(settings->buffer_size, 4 << 20);
         assert_int_equal(settings->segment_size, 64 << 20);
         assert_int_equal(settings->authorization_timeout, 120 * SEC);
+        assert_int_equal(settings->latency_renewal, 600 * SEC);
         assert_int_equal(settings->authorizations_max, 32);
         assert_int_equal(settings->authorizations_per_user_max, 4);
         assert_true(settings->captures_compress);
@@ -136,6 +137,7 @@ static void test_bad(void **state) {
                 { "{\"buffer_size\": \"1K\"}", "f:1: buffer_size: 1K is out of range" },
                 { "{\"buffer_size\": \"99999999999999999999\"}", "is out of range" },
                 { "{\"authorization_timeout\": \"1ms\"}", "f:1: authorization_timeout: 1ms is out of range" },
+                { "{\"latency_renewal\": 0}", "f:1: latency_renewal: 0 is out of range" },
                 { "{\"clock\": \"No Clock\"}", "f:1: clock: \"No Clock\" is not a valid name" },
                 { "{\"captures_compress\": 1}", "f:1: captures_compress: must be a boolean" },
                 { "{\"previous_boot_instance\": \"../x\"}",

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from system_bus import wait_until
+
 pytestmark = pytest.mark.seconds(900)
 
 MESSAGE_ID = "0123456789abcdef0123456789abcdef"
@@ -38,6 +40,8 @@ def listed(guest, what):
 
 def often(text):
     """The watch with limits that do not matter: those of a name hold from one test to the next."""
+    if " daily=" in text:
+        return text
     what, separator, condition = text.partition(" if ")
     return f"{what} interval=1s daily=1000{separator}{condition}"
 
@@ -100,6 +104,34 @@ def test_latency_that_there_is_not(guest):
     start(guest, "w latency=1h from=sched:sched_waking to=sched:sched_switch match=pid,next_pid")
     guest.run(SPIN.format(2))
     assert watch(guest)["fired"] == 0
+
+
+LIFE = "w latency=500ms from=sched:sched_process_fork to=sched:sched_process_exit match=child_pid,pid daily=10000 interval=10ms"
+FORKS = "i=0; while [ $i -lt 2600 ]; do ( : ); i=$((i+1)); done"
+DROP_IN = "/etc/ktraced/ktraced.json.d/10-test.json"
+
+
+def test_latency_of_what_comes_later(guest):
+    """The kernel has room for 2048 values; the watch begins anew from time to time."""
+    start(guest, LIFE)
+    guest.run("sleep 1", check=True)
+    assert watch(guest)["fired"] >= 1
+    guest.run(FORKS, timeout=240, check=True)
+    before = watch(guest)["fired"]
+    guest.run("sleep 1; sleep 1", check=True)
+    assert watch(guest)["fired"] == before
+    guest.run("ktracectl session remove ring", check=True)
+
+    guest.put(DROP_IN, '{"latency_renewal": "2s"}')
+    try:
+        guest.run("ktracectl reload", check=True)
+        start(guest, LIFE)
+        guest.run(FORKS, timeout=240, check=True)
+        before = watch(guest)["fired"]
+        wait_until(lambda: guest.run("sleep 1", check=True) and watch(guest)["fired"] > before, "it is not noticed", timeout=240)
+    finally:
+        guest.run(f"rm {DROP_IN}; ktracectl reload", check=True)
+    assert "has ended" not in guest.run("journalctl -u ktraced", check=True).stdout
 
 
 @pytest.mark.parametrize("window", ["2s", "1s"])
