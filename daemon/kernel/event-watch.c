@@ -11,6 +11,7 @@
 #include "core/spec.h"
 #include "core/text.h"
 #include "kernel/catalog.h"
+#include "kernel/features.h"
 #include "kernel/instance-private.h"
 #include "kernel/synthetic.h"
 #include "kernel/trigger-set.h"
@@ -97,8 +98,18 @@ static int resolve(const WatchSpec *watch, bool events, Error *error, Spec **ret
 int event_watch_check(const WatchSpec *watch, Error *error, bool *tells_of_memory) {
         CLEANUP(event_selection_clear) EventSelection selection = { 0 };
         CLEANUP(spec_freep) Spec *spec = NULL;
-        int r = resolve(watch, true, error, &spec, &selection);
+        int r = 0;
 
+        /* Otherwise the error is that of a query, which nobody has written. */
+        if (watch->kind == WATCH_LATENCY)
+                r = features_require("synthetic_events", "latency", error);
+        if (r >= 0 && watch->kind == WATCH_LATENCY)
+                r = features_require("histograms", "latency", error);
+        if (r < 0) {
+                error_prefix(error, "watches: %s", watch->name);
+                return r;
+        }
+        r = resolve(watch, true, error, &spec, &selection);
         if (r >= 0)
                 *tells_of_memory |= selection.tells_of_memory;
         return r;
