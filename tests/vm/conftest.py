@@ -32,4 +32,7 @@ def tree(installed):
 def guest(request, tree):
     with vm.Guest(request.param, tree) as guest:
         print(f"{guest.kernel}: {guest.state} after {guest.boot_seconds:.1f} s")
+        if tree:
+            # D-Bus would start it, but does not wait as long as that can take in a guest that has just booted.
+            guest.run("systemctl start ktraced.service || { journalctl -b -u ktraced.service; exit 1; }", timeout=240, check=True)
         yield guest

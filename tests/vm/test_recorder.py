@@ -54,7 +54,7 @@ def test_the_unit_is_the_session(guest, recorder):
     assert (session["name"], session["state"], session["mode"]) == ("flight-recorder", "active", "ring")
     assert guest.run(f"systemctl is-active {RECORDER}").stdout.strip() == "active"
     guest.run("ktracectl session stop flight-recorder", check=True)
-    guest.run(f"timeout 20 sh -c 'while systemctl is-active -q {RECORDER}; do sleep 0.2; done'", check=True)
+    guest.run(f"timeout 100 sh -c 'while systemctl is-active -q {RECORDER}; do sleep 0.2; done'", check=True)
     assert listed(guest, "session") == []
 
 

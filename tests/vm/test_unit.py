@@ -19,12 +19,6 @@ TURNS = "for i in 1 2 3; do rm -f {file}; until [ -s {file} ]; do sleep 0.1; don
 FOLLOWED = "until grep -qx {pid} /sys/kernel/tracing/instances/*/{setting}; do sleep 0.1; done"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def started(guest):
-    """D-Bus does not wait as long as the first start can take."""
-    guest.run("systemctl start ktraced.service", timeout=240, check=True)
-
-
 def wait_turns(guest, file="/run/loop.said"):
     """Until the loop that writes it has come round three times; this reads /etc/passwd meanwhile."""
     guest.run(["timeout", "200", "sh", "-c", TURNS.format(file=file)], timeout=240, check=True)
