@@ -218,13 +218,14 @@ static void set_renewal(Watch *watch) {
 }
 
 static void event_arm(Watch *watch, bool held) {
-        if (held) {
-                drain(watch);
-                return;
-        }
-        if (watch->spec.kind == WATCH_LATENCY)
+        const EventState *state = watch->data;
+
+        if (watch->spec.kind == WATCH_LATENCY && !state->renewal)
                 set_renewal(watch);
-        enable(watch);
+        if (held)
+                drain(watch);
+        else
+                enable(watch);
 }
 
 /* Making */

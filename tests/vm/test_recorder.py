@@ -8,6 +8,7 @@ import pytest
 
 import image
 import vm
+from system_bus import wait_until
 
 pytestmark = pytest.mark.seconds(600)
 
@@ -40,8 +41,15 @@ def check_captured(guest, reason):
     assert "sched_switch" in guest.run(f"ktracectl report --first=200 {capture['id']}", check=True).stdout
 
 
+def wait_seen(guest, name, text):
+    wait_until(lambda: text in (watches(guest)[name]["seen"] or ""), f"{name} has not seen {text}", timeout=60, interval=1)
+
+
 @pytest.fixture
 def recorder(guest):
+    # Of what fired in another test nothing is known.
+    guest.run("systemctl stop ktraced.service && rm -f /var/lib/ktraced/watches.json", check=True)
+    guest.run("systemctl start ktraced.service", timeout=240, check=True)
     guest.run(f"systemctl start {RECORDER}", check=True)
     yield
     guest.run(f"systemctl stop {RECORDER}", check=True)
@@ -72,7 +80,7 @@ def test_a_unit_that_fails_leaves_a_snapshot(guest, recorder):
     check_captured(guest, "unit failing.service")
     # By itself, too, whichever unit it is.
     check_captured(guest, "unit: a unit failed")
-    assert "failing.service" in watches(guest)["unit"]["seen"]
+    wait_seen(guest, "unit", "failing.service")
 
 
 def test_enabled(guest):
@@ -94,7 +102,7 @@ def test_a_crash(guest, recorder):
     assert watches(guest)["crash"]["fired"] == 0
     assert guest.run("ulimit -c unlimited; exec python3 -c 'import os; os.abort()'").status != 0
     check_captured(guest, "crash: a program crashed")
-    assert "sig=6" in watches(guest)["crash"]["seen"]
+    wait_seen(guest, "crash", "sig=6")
 
 
 def test_out_of_memory(guest, recorder):
