@@ -44,7 +44,7 @@ int catalog_read(Error *error, EventList *ret) {
 
 int catalog_read_id(const char *system, const char *name, Error *error, unsigned *ret) {
         CLEANUP_FREE char *path = NULL, *text = NULL;
-        uint64_t id;
+        uint64_t id = 0;
         int r;
 
         if (asprintf(&path, "events/%s/%s/id", system, name) < 0) {
