@@ -87,6 +87,7 @@ int task_status_parse(const char *text, TaskStatus *ret) {
                 return r;
         status.tgid = (pid_t) tgid;
         status.no_new_privs = no_new_privs == 1;
+        status.has_memory = find_line(text, "VmSize") != NULL;
         *ret = status;
         return 0;
 }

@@ -19,6 +19,7 @@ typedef struct TaskStatus {
         gid_t gids[4];         /* the same */
         uint64_t capabilities; /* permitted */
         bool no_new_privs;
+        bool has_memory; /* or it is about to be a zombie, or belongs to the kernel */
 } TaskStatus;
 
 /* -EBADMSG when a line is missing or not of the known form. */

@@ -43,8 +43,9 @@ struct Instance {
 
         pthread_mutex_t mutex; /* for n_pidfds and the following, since a pump reads and switches tracing, too */
         bool tracing_wanted, paused;
-        char **triggers;         /* system, event, command, system ... in the order in which they were set; or NULL */
-        char **synthetic_events; /* as the kernel calls them; NULL: none */
+        bool gave_up;    /* is_limited: tracing stays off, since a task in the filter may be somebody else's */
+        char **triggers; /* system, event, command, system ... in the order in which they were set; or NULL */
+        char **synthetic_events;     /* as the kernel calls them; NULL: none */
         bool has_function_processes; /* the functions are those of the processes only, too */
 };
 

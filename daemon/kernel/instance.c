@@ -268,6 +268,7 @@ int instance_resume(Instance *instance, bool on, Error *error) {
 
         (void) pthread_mutex_lock(&instance->mutex);
         instance->paused = false;
+        instance->gave_up = !on;
         if (on && instance->tracing_wanted)
                 r = switch_tracing(instance, true, error);
         (void) pthread_mutex_unlock(&instance->mutex);
@@ -283,6 +284,15 @@ bool instance_is_tracing(Instance *instance) {
         (void) pthread_mutex_unlock(&instance->mutex);
         /* Removed with a lazy unmount of tracefs or the like, the file is still readable or gives ENODEV. */
         return paused || (pread(instance->tracing_on_fd, &state, 1, 0) == 1 && state == '1');
+}
+
+bool instance_gave_up(Instance *instance) {
+        bool gave_up;
+
+        (void) pthread_mutex_lock(&instance->mutex);
+        gave_up = instance->gave_up;
+        (void) pthread_mutex_unlock(&instance->mutex);
+        return gave_up;
 }
 
 const char *instance_name(const Instance *instance) {

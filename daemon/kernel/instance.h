@@ -9,8 +9,8 @@
  * readers are opened; instance_set_tracing(); and at the end, when all its files are closed, instance_destroy().
  * instance_free() without that leaves it in the kernel (for a restart).
  *
- * Threads: one at a time, but for instance_add_tasks(), instance_add_own_process() and instance_is_limited(), which
- * may be called while a pump reads.
+ * Threads: one at a time, but for instance_add_tasks(), instance_add_own_process(), instance_is_limited() and
+ * instance_gave_up(), which may be called while a pump reads.
  */
 
 #include <stdbool.h>
@@ -81,6 +81,9 @@ int instance_disable_event(Instance *instance, const char *event, Error *error);
 int instance_set_tracing(Instance *instance, bool on, Error *error);
 /* False also when another tool has switched it off or removed the instance. */
 bool instance_is_tracing(Instance *instance);
+/* Adding a process has ended the tracing for good, since a task in the filter could not be told from those of others.
+ */
+bool instance_gave_up(Instance *instance);
 
 const char *instance_name(const Instance *instance); /* with the prefix */
 const char *instance_clock(const Instance *instance);

@@ -54,7 +54,7 @@ static int read_all(int fd, char **ret) {
         return -EFBIG;
 }
 
-/* `path` is that of a status file, relative to `dir_fd`. 1 for a zombie. */
+/* `path` is that of a status file, relative to `dir_fd`. 1 for a zombie, or what is about to be one. */
 static int check_status(int dir_fd, const char *path, pid_t tid, const Identity *owner, Error *error) {
         CLEANUP_CLOSE int fd = -1;
         CLEANUP_FREE char *text = NULL;
@@ -75,8 +75,8 @@ static int check_status(int dir_fd, const char *path, pid_t tid, const Identity 
         r = task_status_check(&status, tid, owner, error);
         if (r < 0)
                 return r;
-        /* Its memory is gone, and with it who may debug it. */
-        if (status.state == 'Z')
+        /* Its memory is gone, and with it who may debug it; it will run nothing any more. */
+        if (status.state == 'Z' || !status.has_memory)
                 return 1;
         /* What is in there belongs to root when the owner may not debug the task (task_dump_owner(), fs/proc/base.c).
          */

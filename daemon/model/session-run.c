@@ -248,6 +248,13 @@ void session_tracing_lost(Session *session) {
         /* One that starts would record nothing: it ends as soon as it has begun. */
         if (session->state != SESSION_STARTING && session->state != SESSION_ACTIVE)
                 return;
+        if (instance_gave_up(session->source->instance)) {
+                (void) error_set(&session->run_error, ERROR_OUT_OF_SCOPE,
+                                 "The recording was ended, since processes that came and went while one was added "
+                                 "could not be told from those of others");
+                session_end(session, "processes could not be told from those of others");
+                return;
+        }
         (void) error_set(&session->run_error, ERROR_FAILED, "Another tool switched tracing off in %s",
                          instance_name(session->source->instance));
         session_end(session, "tracing was switched off by another tool");

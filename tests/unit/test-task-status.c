@@ -34,6 +34,19 @@ static void test_parse(void **state) {
         assert_int_equal(status.gids[3], UINT32_MAX);
         assert_true(status.capabilities == 0x1ffffffffffULL);
         assert_true(status.no_new_privs);
+        assert_false(status.has_memory);
+}
+
+static void test_memory(void **state) {
+        TaskStatus status;
+
+        assert_int_equal(task_status_parse("VmPeak:\t 12 kB\nVmSize:\t    2576 kB\n" STATUS("VmSize", "S", OURS, OURS,
+                                                                                            NONE, "1"),
+                                           &status),
+                         0);
+        assert_true(status.has_memory);
+        assert_int_equal(task_status_parse(STATUS("VmSize:\\t1", "S", OURS, OURS, NONE, "1"), &status), 0);
+        assert_false(status.has_memory);
 }
 
 static void test_a_name_is_no_line(void **state) {
@@ -103,6 +116,7 @@ static void test_no_groups_no_process(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_a_name_is_no_line),
                 cmocka_unit_test(test_refuse_other_forms),
                 cmocka_unit_test(test_check),
