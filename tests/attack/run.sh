@@ -26,7 +26,7 @@ build() {
         local dir=$1
         shift
         [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >/dev/null
-        ninja -C "$dir" --quiet daemon/ktraced client/ktracectl tests/lib/caller tests/lib/writer
+        ninja -C "$dir" --quiet daemon/ktraced client/ktracectl tests/lib/caller tests/lib/writer tests/lib/storm
 }
 
 # attack DIR TEST

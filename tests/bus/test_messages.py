@@ -3,41 +3,21 @@
 
 import functools
 import os
-import re
 
 import pytest
 from gi.repository import Gio, GLib
 
 from daemon import MANAGER, NAME, NOBODY, ROOT, BusError
-from interfaces import Things, described, methods
+from interfaces import Things, described, methods, spec_keys
 from pipeline import message
 from raw_bus import RawBus, memory
-from system_bus import SOURCE, wait_until
+from system_bus import wait_until
 
 V = GLib.Variant
 MEGA = 1 << 20
 # What the bus takes at most is 64 containers in each other, and 32 MiB.
 DEEP = 60
 ANSWERS = "org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.Timeout", "org.freedesktop.DBus.Error.NoMemory"
-
-
-def keys():
-    """The keys of a spec and their D-Bus types, from the daemon's own table."""
-    types = {
-        "STRING": "s",
-        "BOOLEAN": "b",
-        "UNSIGNED": "t",
-        "SIZE": "s",
-        "SPAN": "s",
-        "STRINGS": "as",
-        "MAP": "a{ss}",
-        "NUMBERS": "ai",
-        "FD": "h",
-        "FDS": "ah",
-    }
-    source = (SOURCE / "daemon" / "core" / "spec-keys.c").read_text()
-    found = re.findall(r'\.name = "(\w+)",\s*\.type = SPEC_TYPE_(\w+)', source)
-    return {name: types[kind] for name, kind in found}
 
 
 def deep(depth):
@@ -117,7 +97,7 @@ def test_arguments_that_are_deep(target, interface, method):
     assert target.send(interface, method, V.new_tuple(array))
     signatures = [argument.signature for argument in info.in_args]
     if "a{sv}" in signatures:
-        for key in ["", "nosuch", *keys()]:
+        for key in ["", "nosuch", *spec_keys()]:
             values = [V("s", "deep") if kind == "s" else dictionary(entry(key, deep(DEEP - 4))) for kind in signatures]
             assert target.send(interface, method, V.new_tuple(*values))
 
@@ -137,8 +117,8 @@ def test_arguments_that_are_huge(target, interface, method):
         elif kind == "a{sv}":
             huge = [dictionary(entry("x" * 8 * MEGA, V("s", ""))), many_entries()]
             if method in ("CreateSession", "StartSession"):
-                huge += [dictionary(entry(key, many(kind))) for key, kind in keys().items()]
-                huge += [dictionary(entry(key, long_strings())) for key, kind in keys().items() if kind == "as"]
+                huge += [dictionary(entry(key, many(kind))) for key, kind in spec_keys().items()]
+                huge += [dictionary(entry(key, long_strings())) for key, kind in spec_keys().items() if kind == "as"]
         for value in huge:
             bodies.append(V.new_tuple(*values[:n], value, *values[n + 1 :]))
     for body in bodies:

@@ -202,7 +202,7 @@ class Daemon:
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [*command, KTRACED, *self.arguments(), *arguments],
-                env=bus.environment(NOTIFY_SOCKET=str(self.notify.path), **SANITIZERS, **(environment or {})),
+                env=bus.environment(**{"NOTIFY_SOCKET": str(self.notify.path), **SANITIZERS, **(environment or {})}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -3,6 +3,7 @@
 
 import contextlib
 import pathlib
+import re
 import tempfile
 import types
 
@@ -100,6 +101,25 @@ def described():
 def methods():
     """All (interface, method) pairs that dbus/*.xml has."""
     return [(name, method.name) for name, info in described().items() for method in info.methods]
+
+
+def spec_keys():
+    """The keys of a spec and their D-Bus types, from the daemon's own table."""
+    types = {
+        "STRING": "s",
+        "BOOLEAN": "b",
+        "UNSIGNED": "t",
+        "SIZE": "s",
+        "SPAN": "s",
+        "STRINGS": "as",
+        "MAP": "a{ss}",
+        "NUMBERS": "ai",
+        "FD": "h",
+        "FDS": "ah",
+    }
+    source = (SOURCE / "daemon" / "core" / "spec-keys.c").read_text()
+    found = re.findall(r'\.name = "(\w+)",\s*\.type = SPEC_TYPE_(\w+)', source)
+    return {name: types[kind] for name, kind in found}
 
 
 def members(info):
