@@ -166,11 +166,19 @@ static bool read_page(Pump *pump, size_t cpu_index) {
         return true;
 }
 
+static uint64_t flush_limit(const Pump *pump) {
+        return instance_buffer_size(pump->instance) + 2 * pump->page_size;
+}
+
+uint64_t pump_flush_max(const Pump *pump) {
+        return flush_limit(pump) + pump->pipe_size + pump->page_size;
+}
+
 /* While events go on, a CPU that gives pages without end is left once it gave as many as its buffer holds:
  * these were all those that were there when it began. Reading can make events itself. Tracing may be on before
  * the pump switches it on, see instance_configure(). */
 static void flush_cpu(Pump *pump, size_t cpu_index) {
-        uint64_t limit = instance_buffer_size(pump->instance) + 2 * pump->page_size, done = 0;
+        uint64_t limit = flush_limit(pump), done = 0;
         bool tracing = pump->tracing || instance_is_tracing(pump->instance);
 
         for (;;) {

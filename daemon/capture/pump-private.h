@@ -134,6 +134,8 @@ size_t pump_drain(Pump *pump, size_t cpu_index);
 /* Everything that was recorded up to now, also pages that are not full. With no active sink it is thrown
  * away. */
 void pump_flush(Pump *pump);
+/* The most bytes that it moves of each CPU while tracing goes on. */
+uint64_t pump_flush_max(const Pump *pump);
 /* Whether what was read may be passed on. If not, all sinks fail, and tracing is switched off. To be asked at least
  * every reuse_guard_interval(). */
 bool pump_may_deliver(Pump *pump);

@@ -108,6 +108,19 @@ static void drop_leftovers(Pump *pump) {
                         (void) !read(pump->raw_fds[i], pump->page, pump->page_size);
 }
 
+/* As much as the CPU with most can get: what is taken over, and what pump_flush() reads at most. */
+static uint64_t region_size(const Pump *pump) {
+        uint64_t most = 0;
+
+        for (size_t i = 0; pump->previous && i < pump->n_cpus; i++) {
+                uint64_t n_pages = pump_pages_to_carry(pump, i);
+
+                if (n_pages > most)
+                        most = n_pages;
+        }
+        return most * pump->page_size + pump_flush_max(pump);
+}
+
 static int begin(Pump *pump, PumpSink *sink, Error *error) {
         SegmentHead head;
         int r;
@@ -125,10 +138,15 @@ static int begin(Pump *pump, PumpSink *sink, Error *error) {
         r = sink_prepare(sink->sink, error);
         if (r < 0)
                 return r;
+        r = pump_read_stats(pump);
+        if (r < 0)
+                return error_set_errno(error, r, "Failed to read the buffers' statistics");
         head = pump_make_head(pump);
+        head.region_size = region_size(pump);
         r = sink_begin(sink->sink, &head, error);
         if (r < 0)
                 return r;
+        /* What can be taken over gets less as time goes by, never more. */
         r = pump_read_stats(pump);
         if (r >= 0) {
                 r = carry_over(pump, sink);

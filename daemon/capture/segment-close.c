@@ -8,6 +8,9 @@
 
 #include "capture/segment-format.h"
 
+/* Holes of less than that part of the pages stay. */
+#define HOLES_SHARE 8U
+
 static void put_section(FILE *file, uint16_t id, uint32_t description, uint64_t size) {
         uint16_t head[2] = { id, 0 };
 
@@ -127,17 +130,20 @@ void segment_collapse(Segment *segment) {
         }
 }
 
-static bool has_holes(const Segment *segment) {
+/* Closing holes takes as long as writing out the pages. Where these are nearly all of the file, as in a snapshot of a
+ * full ring, there is nothing to be gained. */
+static bool should_close_holes(const Segment *segment) {
+        uint64_t holes = 0;
+
         for (size_t i = 0; i < segment->journal.n_cpus; i++) {
                 uint64_t offset, length;
 
                 if (segment->sizes[i] == 0)
                         continue;
                 segment_hole(segment, i, &offset, &length);
-                if (length > 0)
-                        return true;
+                holes += length;
         }
-        return false;
+        return holes > segment_bytes(segment) / HOLES_SHARE;
 }
 
 /* Closing a hole is durable by the file system's own journal, which knows nothing of the order in which it and the
@@ -163,7 +169,7 @@ int segment_close(Segment *segment, const SegmentTail *tail, uint64_t *ret_bytes
                 return -errno;
 
         /* From the next state on segment_repair() takes the sizes from the journal. */
-        if (has_holes(segment))
+        if (should_close_holes(segment))
                 segment->journal.state = SEGMENT_COLLAPSING;
         r = segment_write_journal(segment);
         if (r < 0)

@@ -146,7 +146,10 @@ static int begin_segment(Sink *sink, int fd, const SegmentHead *head, Error *err
         SegmentHead h = *head;
         int r;
 
-        h.region_size = sink_is_external(sink) ? 0 : sink->config.segment_size;
+        if (sink_is_external(sink))
+                h.region_size = 0;
+        else if (h.region_size == 0)
+                h.region_size = sink->config.segment_size;
         r = segment_begin(fd, &h, error, &segment);
         if (!sink_is_external(sink)) {
                 temporary_name(sink->next_number, from);

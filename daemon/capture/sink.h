@@ -51,8 +51,8 @@ DEFINE_POINTER_CLEANUP(Sink, sink_free);
 
 /* Checks the output's emptiness or creates the first file under its temporary name. */
 int sink_prepare(Sink *sink, Error *error);
-/* Writes the first segment's head; the file gets its name once it is valid. head->region_size is the
- * sink's to choose. */
+/* Writes the first segment's head; the file gets its name once it is valid. head->region_size 0: it is the sink's to
+ * choose; otherwise no CPU gets more than that into the first segment. */
 int sink_begin(Sink *sink, const SegmentHead *head, Error *error);
 
 Segment *sink_segment(Sink *sink); /* NULL before sink_begin() and after sink_retire() */

@@ -260,6 +260,31 @@ static void files_that_will_not_do_are_refused(void **state) {
         assert_int_equal(file_size(path), 1);
 }
 
+/* What is nearly full is left as it is, and is valid all the same. */
+static void few_holes_stay(void **state) {
+        const Fixture *fixture = *state;
+        CLEANUP_FREE char *path = path_of(fixture->tree, "few.dat");
+        CLEANUP_CLOSE int fd = open_new(path);
+        CLEANUP(segment_freep) Segment *segment = begin(fixture, fd, "0-1", REGION);
+        const uint64_t n_pages = REGION / 4096;
+        uint64_t first, second, size;
+        long n = 0;
+
+        for (size_t page = 0; page + 1 < n_pages; page++)
+                give(fixture, segment, 0, page, &n);
+        for (size_t page = 0; page < n_pages; page++)
+                give(fixture, segment, 1, page + 16, &n);
+        close_segment(segment, path);
+        assert_true(is_valid(path));
+        assert_int_equal(count_events(path, 0), n);
+        segment_pages(segment, 0, &first, &size);
+        assert_int_equal(size, REGION - 4096);
+        segment_pages(segment, 1, &second, &size);
+        assert_int_equal(second - first, REGION);
+        assert_int_equal(segment_repair(fd, NULL), 0);
+        assert_int_equal(count_events(path, 0), n);
+}
+
 /* A disk that is full has no room for the names either, and in memory files there are no holes to close. */
 static void what_finds_no_room_hides_no_pages(void **state) {
         const Fixture *fixture = *state;
@@ -465,6 +490,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(many_cpus_make_no_difference, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(a_region_can_be_as_large_as_a_file, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(files_that_will_not_do_are_refused, set_up, clean_up),
+                cmocka_unit_test_setup_teardown(few_holes_stay, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(what_finds_no_room_hides_no_pages, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(repair_survives_damage, set_up, clean_up),
                 cmocka_unit_test_setup_teardown(every_instant_is_valid, set_up, clean_up),
