@@ -20,11 +20,13 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import measure  # noqa: E402
+import recorder  # noqa: E402
 from daemon import BUILD, Daemon  # noqa: E402
 from disk import LoopDisk  # noqa: E402
 from system_bus import SystemBus  # noqa: E402
 
 MIB = 1 << 20
+SETTINGS = {"captures_compress": False}
 
 
 class Bench:
@@ -39,6 +41,9 @@ class Bench:
         self.starts = 3 if quick else 25
         self.bus_seconds = 4 if quick else 16
         self.stall_seconds = 1
+        self.idle_seconds = 5 if quick else 60
+        self.snapshots = 2 if quick else 8
+        self.budget_snapshots = 40 if quick else 200
         self.buffer_kib = 8192
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ktraced-bench-", dir=arguments.directory))
         self.disk = self.bus = self.daemon = self.root = None
@@ -51,7 +56,13 @@ class Bench:
         self.disk = LoopDisk(self.folder, daemon_folder / "captures", 10 << 30)
         self.bus = SystemBus(bus_folder)
         # Of the recording: what is compressed later, at idle priority, is no part of it.
-        self.daemon = Daemon(self.bus, daemon_folder, settings={"captures_compress": False})
+        self.daemon = Daemon(self.bus, daemon_folder, settings=SETTINGS)
+        self.root = self.daemon.client(0)
+
+    def restart(self, settings=None):
+        """The daemon, on the same store; by default with the settings that it has for everything."""
+        self.daemon.stop()
+        self.daemon = Daemon(self.bus, self.folder / "daemon", settings=settings or SETTINGS)
         self.root = self.daemon.client(0)
 
     def forget(self, session, capture):
@@ -152,11 +163,58 @@ def judge_bus(seen, slack):
     )
 
 
+def judge_idle(seen, _slack):
+    yield Goal(
+        f"context switches of an idle recorder in {seen['seconds']} s",
+        "0",
+        f"{seen['switches']} (watching for {', '.join(seen['watching'])})",
+        seen["switches"] == 0,
+    )
+    yield Goal("resident memory of an idle recorder, MiB", "< 8", f"{seen['resident'] / MIB:.1f}", seen["resident"] < 8 * MIB)
+
+
+def judge_snapshot(seen, slack):
+    rows = seen["snapshots"]
+    yield Goal(
+        f"ms until a snapshot of {recorder.CPUS} x 16 MiB under full load can be read, at most",
+        "<= 250",
+        f"{ranged(seen['ms'], 0)}, {len(rows)} of {ranged(seen['bytes'], 1, MIB)} MiB",
+        seen["ms"]["max"] <= 250 * slack,
+    )
+    missing, twice = (sum(row[key] for row in rows) for key in ["missing", "twice"])
+    yield Goal(
+        "marks that are missing between a snapshot's oldest and newest",
+        "0",
+        f"{missing} of {sum(row['marks'] for row in rows)}; {twice} twice; of {seen['marks']} in all the longest pause was "
+        f"{seen['longest_pause_usec'] / 1000:.1f} ms",
+        missing == twice == 0 and not any(row["newest_before_question"] for row in rows),
+    )
+
+
+def judge_budget(seen, _slack):
+    over = seen["most"] - recorder.BUDGET
+    yield Goal(
+        f"MiB over a budget of 50 while {seen['snapshots']} snapshots are taken under load",
+        "<= 1 segment",
+        f"{over / MIB:.1f}, a segment is {seen['largest'] / MIB:.1f} ({seen['looks']} looks)",
+        over <= seen["largest"],
+    )
+    yield Goal(
+        "captures that are listed then and are not complete",
+        "0",
+        f"{seen['not_complete']} of {seen['listed']}, all valid; a snapshot took {ranged(seen['ms'], 0)} ms",
+        seen["not_complete"] == 0 and seen["listed"] > 0,
+    )
+
+
 PARTS = {
     "truth": (measure.exact_truth, judge_truth),
     "recording": (measure.recording, judge_recording),
     "start": (measure.start_latency, judge_start),
     "bus": (measure.bus_latency, judge_bus),
+    "idle": (recorder.idle, judge_idle),
+    "snapshot": (recorder.snapshots, judge_snapshot),
+    "budget": (recorder.budget, judge_budget),
 }
 
 
