@@ -95,6 +95,10 @@ static uint64_t *number_of(Settings *settings, const SettingInfo *info) {
         return (uint64_t *) ((char *) settings + info->offset);
 }
 
+static char **string_of(Settings *settings, const SettingInfo *info) {
+        return (char **) ((char *) settings + info->offset);
+}
+
 static bool *boolean_of(Settings *settings, const SettingInfo *info) {
         return (bool *) ((char *) settings + info->offset);
 }
@@ -161,7 +165,7 @@ static bool instance_name_is_valid(const char *name) {
 }
 
 static int set_string(Settings *settings, const SettingInfo *info, struct json_object *value, Error *error) {
-        char **member = (char **) ((char *) settings + info->offset);
+        char **member = string_of(settings, info);
         bool (*is_valid)(const char *text) = member == &settings->clock             ? clock_is_valid
                                              : member == &settings->overhead_policy ? overhead_policy_is_valid
                                                                                     : instance_name_is_valid;
@@ -271,6 +275,18 @@ int settings_parse(Settings *settings, const char *text, const char *origin, Err
         return 0;
 }
 
+int settings_check(const Settings *settings, Error *error) {
+        char user[16], all[16];
+
+        if (settings->captures_max_use > 0 && settings->captures_max_use_per_user > settings->captures_max_use)
+                return error_set(error, ERROR_INVALID_ARGUMENT,
+                                 "captures_max_use_per_user: %s for each user is more than the %s that "
+                                 "captures_max_use gives to all",
+                                 format_size(settings->captures_max_use_per_user, user, sizeof(user)),
+                                 format_size(settings->captures_max_use, all, sizeof(all)));
+        return 0;
+}
+
 int settings_describe(const Settings *settings, struct json_object **ret) {
         CLEANUP_JSON struct json_object *object = json_object_new_object();
 
@@ -281,10 +297,10 @@ int settings_describe(const Settings *settings, struct json_object **ret) {
 
                 switch (info->type) {
                 case SPEC_TYPE_BOOLEAN:
-                        value = json_object_new_boolean(settings->captures_compress);
+                        value = json_object_new_boolean(*boolean_of((Settings *) settings, info));
                         break;
                 case SPEC_TYPE_STRING:
-                        value = json_object_new_string(*(char *const *) ((const char *) settings + info->offset));
+                        value = json_object_new_string(*string_of((Settings *) settings, info));
                         break;
                 case SPEC_TYPE_STRINGS:
                         value = json_object_new_array();

@@ -56,6 +56,8 @@ void settings_clear(Settings *settings);
 /* Changes only the keys that `text` has. An unknown key or wrong type is ERROR_INVALID_ARGUMENT with
  * "origin:line: ". On failure `settings` is unchanged. */
 int settings_parse(Settings *settings, const char *text, const char *origin, Error *error);
+/* When all files have been read: ERROR_INVALID_ARGUMENT for settings that contradict each other. */
+int settings_check(const Settings *settings, Error *error);
 
 /* All of them as a JSON object, sizes in bytes and spans in microseconds; what is left open is 0. -ENOMEM. */
 int settings_describe(const Settings *settings, struct json_object **ret);

@@ -78,7 +78,7 @@ static int load_settings(LoadJob *job) {
                 for (char **path = paths; r >= 0 && path && *path; path++)
                         r = load_settings_file(job, *path);
         }
-        return r;
+        return r < 0 ? r : settings_check(&job->settings, &job->error);
 }
 
 static int load_store(LoadJob *job) {

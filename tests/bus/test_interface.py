@@ -249,6 +249,21 @@ def test_reload_takes_new_profiles_and_keeps_old_settings_on_failure(daemon, roo
     assert caught.value.name == "org.ktraced1.Error.QuotaExceeded" and "1" in caught.value.message
 
 
+def test_reload_refuses_contradictions_and_leaves_a_recorder_alone(daemon, root):
+    session = root.start("ring", {"events": ["sched:sched_switch"], "mode": "ring", "ring_size": "1M"})
+    before = root.describe(session)
+    old = json.loads(root.manager("Describe"))["settings"]
+    daemon.settings_file.write_text('{"captures_max_use": "1M", "captures_max_use_per_user": "2M"}')
+    with pytest.raises(BusError) as caught:
+        root.manager("Reload")
+    assert caught.value.name == "org.freedesktop.DBus.Error.InvalidArgs"
+    assert "captures_max_use_per_user: 2M for each user is more than the 1M" in caught.value.message
+    assert json.loads(root.manager("Describe"))["settings"] == old
+    after = root.describe(session)
+    assert (after["state"], after["started"]) == ("active", before["started"])
+    assert root.describe(root.session(session, "Snapshot", "(a{sv})", {}))["state"] == "complete"
+
+
 def test_bad_profile_does_not_hide_the_good(daemon, root):
     (daemon.profiles / "broken.json").write_text('{"description": "Broken", "evnets": []}')
     root.manager("Reload")

@@ -100,6 +100,8 @@ static void test_describe(void **state) {
         assert_int_equal(json_object_get_int64(value), 9);
         assert_true(json_object_object_get_ex(object, "safe_events", &value));
         assert_string_equal(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN), "[\"a:b\"]");
+        assert_true(json_object_object_get_ex(object, "previous_boot_instance", &value));
+        assert_string_equal(json_object_get_string(value), "ktraced-boot");
         json_object_object_del(object, "buffer_memory_max");
         json_object_object_del(object, "buffer_memory_per_user_max");
         json_object_object_del(object, "memory_keep_available");
@@ -161,17 +163,32 @@ static void test_all_or_nothing(void **state) {
         test_defaults(state);
 }
 
+static void test_contradictions(void **state) {
+        Settings *settings = *state;
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        assert_succeeds(settings_check(settings, &error), &error);
+        assert_succeeds(settings_parse(settings, "{\"captures_max_use_per_user\": \"5G\"}", "f", &error), &error);
+        assert_fails(settings_check(settings, &error), &error, ERROR_INVALID_ARGUMENT,
+                     "captures_max_use_per_user: 5G for each user is more than the 4G");
+        assert_succeeds(settings_parse(settings, "{\"captures_max_use\": 0}", "g", &error), &error);
+        assert_succeeds(settings_check(settings, &error), &error);
+        assert_succeeds(settings_parse(settings, "{\"captures_max_use\": \"5G\"}", "g", &error), &error);
+        assert_succeeds(settings_check(settings, &error), &error);
+}
+
 #define settings_test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                settings_test(test_overhead),
                 settings_test(test_defaults),
+                settings_test(test_overhead),
                 settings_test(test_all_keys),
                 settings_test(test_describe),
                 settings_test(test_only_given_keys_change),
                 settings_test(test_bad),
                 settings_test(test_all_or_nothing),
+                settings_test(test_contradictions),
         };
 
         return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
