@@ -36,11 +36,11 @@ typedef struct Settings {
         /* Defaults for a session, as in its spec; and the most that one of scope "self" may ask for. */
         uint64_t max_event_rate, max_cpu_share, overhead_grace;
         uint64_t self_max_event_rate, self_max_cpu_share;
-        char *overhead_policy;
         uint64_t self_buffer_size;     /* the default of sessions of scope "self" */
         uint64_t self_buffer_size_max; /* and the most that they may ask for */
         char *clock;                   /* default for a session */
         char *previous_boot_instance;  /* of the trace instance that outlives a reboot; "": none */
+        char *overhead_policy;         /* default for a session, see overhead-guard.h */
         char **safe_events;            /* patterns, what scope "self" may record beside safe-events.h */
         /* What the captures in the store may take; see retention.h. 0: no limit. */
         uint64_t captures_max_use, captures_max_use_per_user; /* bytes */
