@@ -48,19 +48,35 @@ int bus_session_remove(BusClient *client, const char *path, Error *error) {
         return call_session(client, path, "Remove", CALL_MAY_ASK | CALL_MAY_LAST | CALL_NO_AUTO_START, error);
 }
 
-static int append_snapshot_options(sd_bus_message *call, const char *reason, uint64_t after) {
+static int append_strings(sd_bus_message *call, const char *key, char *const *strings) {
+        int r = sd_bus_message_open_container(call, 'e', "sv");
+
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(call, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(call, (char **) strings);
+        if (r >= 0)
+                r = sd_bus_message_close_container(call);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_snapshot_options(sd_bus_message *call, const char *reason, char *const *journal, uint64_t after) {
         int r;
 
         r = sd_bus_message_open_container(call, 'a', "{sv}");
         if (r >= 0 && reason)
                 r = sd_bus_message_append(call, "{sv}", "reason", "s", reason);
+        if (r >= 0 && journal)
+                r = append_strings(call, "journal", journal);
         if (r >= 0 && after > 0)
                 r = sd_bus_message_append(call, "{sv}", "after", "t", after);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-int bus_session_snapshot(BusClient *client, const char *path, const char *reason, uint64_t after, Error *error,
-                         char **ret_capture_id) {
+int bus_session_snapshot(BusClient *client, const char *path, const char *reason, char *const *journal,
+                         uint64_t after, Error *error, char **ret_capture_id) {
         CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         const char *capture;
         int r;
@@ -68,7 +84,7 @@ int bus_session_snapshot(BusClient *client, const char *path, const char *reason
         r = bus_client_new_call(client, path, KTRACED_SESSION_INTERFACE, "Snapshot", error, &call);
         if (r < 0)
                 return r;
-        r = append_snapshot_options(call, reason, after);
+        r = append_snapshot_options(call, reason, journal, after);
         if (r < 0)
                 return bus_client_message_error(r, error);
         r = bus_client_call(client, call, CALL_MAY_ASK | CALL_MAY_LAST | CALL_NO_AUTO_START, error, &reply);

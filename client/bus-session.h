@@ -29,9 +29,10 @@ int bus_session_reload(BusClient *client, const char *path, Error *error);
 int bus_session_rotate(BusClient *client, const char *path, Error *error);
 int bus_session_clear(BusClient *client, const char *path, Error *error);
 int bus_session_remove(BusClient *client, const char *path, Error *error);
-/* Returns once the capture is complete. `reason` may be NULL; `after`: usec. The caller frees. */
-int bus_session_snapshot(BusClient *client, const char *path, const char *reason, uint64_t after, Error *error,
-                         char **ret_capture_id);
+/* Returns once the capture is complete. `reason` and `journal` (lines for the metadata) may be NULL; `after`: usec.
+ * The caller frees. */
+int bus_session_snapshot(BusClient *client, const char *path, const char *reason, char *const *journal,
+                         uint64_t after, Error *error, char **ret_capture_id);
 /* The end to write to of a pipe that does not block; the caller closes. */
 /* Of pages; the caller closes it. */
 int bus_session_open_stream(BusClient *client, const char *path, Error *error, int *ret_fd);

@@ -11,18 +11,27 @@
 #include "client/bus-manager.h"
 #include "client/bus-session.h"
 #include "client/json-print.h"
+#include "client/unit-journal.h"
 #include "client/verb.h"
 #include "core/json-text.h"
 #include "core/parse.h"
+#include "core/strv.h"
 
 enum {
         OPTION_AFTER = OPTION_OF_VERB,
         OPTION_REASON,
         OPTION_ALL,
+        OPTION_ABOUT_UNIT,
 };
+
+/* As many as the daemon takes. */
+#define JOURNAL_LINES 32U
+#define JOURNAL_LENGTH 512U
 
 typedef struct SnapshotArgs {
         const char *reason; /* NULL: none */
+        const char *unit;   /* it is about; NULL: none */
+        char **journal;     /* the last lines about the unit */
         uint64_t after;     /* usec */
         bool all;           /* of every ring that records */
 } SnapshotArgs;
@@ -33,6 +42,7 @@ static ParseResult parse(SnapshotArgs *args, Globals *globals, int argc, char *a
                 { "after", required_argument, NULL, OPTION_AFTER },
                 { "reason", required_argument, NULL, OPTION_REASON },
                 { "all", no_argument, NULL, OPTION_ALL },
+                { "unit", required_argument, NULL, OPTION_ABOUT_UNIT },
                 { NULL, 0, NULL, 0 },
         };
         int c;
@@ -43,6 +53,8 @@ static ParseResult parse(SnapshotArgs *args, Globals *globals, int argc, char *a
 
                 if (c == OPTION_REASON)
                         args->reason = optarg;
+                else if (c == OPTION_ABOUT_UNIT)
+                        args->unit = optarg;
                 else if (c == OPTION_ALL)
                         args->all = true;
                 else if (c != OPTION_AFTER)
@@ -55,8 +67,8 @@ static ParseResult parse(SnapshotArgs *args, Globals *globals, int argc, char *a
                         return result;
         }
         if ((argc == optind) != args->all) {
-                (void) verb_usage(
-                        "Usage: ktracectl session snapshot SESSION...|--all [--after=TIME] [--reason=TEXT]");
+                (void) verb_usage("Usage: ktracectl session snapshot SESSION...|--all [--after=TIME] [--reason=TEXT] "
+                                  "[--unit=UNIT]");
                 return PARSE_WRONG;
         }
         return PARSE_GO_ON;
@@ -68,7 +80,7 @@ static int take(BusClient *client, const Globals *globals, const char *name, con
         CLEANUP_FREE char *id = NULL;
         int r;
 
-        r = bus_session_snapshot(client, path, args->reason, args->after, error, &id);
+        r = bus_session_snapshot(client, path, args->reason, args->journal, args->after, error, &id);
         if (r < 0 || globals->quiet)
                 return r;
         if (globals->json == JSON_OFF) {
@@ -111,16 +123,43 @@ static int take_all(BusClient *client, const Globals *globals, const SnapshotArg
         return exit_status;
 }
 
+/* A journal that cannot be read is no reason to go without the snapshot. */
+static int look_at_unit(SnapshotArgs *args, char **ret_reason) {
+        CLEANUP(error_clear) Error error = ERROR_INIT;
+
+        if (!args->unit)
+                return 0;
+        if (unit_journal_read(args->unit, JOURNAL_LINES, JOURNAL_LENGTH, &error, &args->journal) < 0)
+                (void) verb_failed(&error, "read what was said about %s", args->unit);
+        if (args->reason)
+                return 0;
+        if (asprintf(ret_reason, "unit %s", args->unit) < 0) {
+                *ret_reason = NULL;
+                return -ENOMEM;
+        }
+        args->reason = *ret_reason;
+        return 0;
+}
+
+static void args_clear(SnapshotArgs *args) {
+        strv_free(args->journal);
+}
+
 int verb_snapshot(Globals *globals, int argc, char *argv[]) {
         CLEANUP(error_clear) Error connection_error = ERROR_INIT;
+        CLEANUP_FREE char *reason = NULL;
         CLEANUP(bus_client_freep) BusClient *client = NULL;
         int exit_status = EXIT_SUCCESS;
-        SnapshotArgs args = { 0 };
+        CLEANUP(args_clear) SnapshotArgs args = { 0 };
         ParseResult result;
+        int r;
 
         result = parse(&args, globals, argc, argv);
         if (result != PARSE_GO_ON)
                 return parse_result_to_exit(result);
+        r = look_at_unit(&args, &reason);
+        if (r < 0)
+                return verb_failed(&(Error){ .code = ERROR_NO_MEMORY }, "take a snapshot");
         if (bus_client_new(globals, &connection_error, &client) < 0)
                 return verb_failed(&connection_error, "connect to ktraced");
         if (args.all)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 
@@ -14,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))
 
 import daemon as daemon_module  # noqa: E402
 from polkit_mock import PolkitMock  # noqa: E402
-from system_bus import RealPolkit, SystemBus  # noqa: E402
+from system_bus import RealPolkit, SystemBus, wait_until  # noqa: E402
 
 TEST_SECONDS = 300
 
@@ -169,6 +170,29 @@ def writer():
     for old in started:
         if old.process.returncode is None:
             old.close()
+
+
+JOURNALD = "/lib/systemd/systemd-journald"
+# A journal of its own, in a mount namespace of its own.
+OWN_JOURNAL = f"""
+for folder in /run/log /run/systemd /var/log; do mount -t tmpfs tmpfs $folder; done
+mkdir -p /run/systemd/journal /run/log/journal
+exec {JOURNALD}
+"""
+
+
+@pytest.fixture
+def journal():
+    """The words before a command that has that journal."""
+    process = subprocess.Popen(["unshare", "-m", "sh", "-c", OWN_JOURNAL], stderr=subprocess.DEVNULL)
+    inside = ["nsenter", "-t", str(process.pid), "-m", "--"]
+    ready = [*inside, "test", "-S", "/run/systemd/journal/socket"]
+    # Before it is in its namespace, it is the host's journal that would be seen.
+    wait_until(lambda: os.readlink(f"/proc/{process.pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt"), "there is no namespace")
+    wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "journald does not listen")
+    yield inside
+    process.terminate()
+    process.wait(10)
 
 
 def pytest_configure(config):

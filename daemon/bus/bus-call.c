@@ -26,6 +26,7 @@ void bus_call_free(BusCall *call) {
         sd_bus_message_unref(call->message);
         free(call->target);
         strv_free(call->details);
+        strv_free(call->journal);
         spec_free(call->spec);
         resolved_spec_free(call->resolved);
         error_clear(&call->failure);

@@ -73,6 +73,7 @@ struct BusCall {
         int fd;
         CaptureFilter filter;
         SnapshotOptions snapshot;
+        char **journal; /* snapshot.journal, owned */
         RetentionLimits vacuum;
         int flag;
         uint64_t duration; /* usec */

@@ -52,11 +52,36 @@ static int parse_after(BusCall *call, const char *type, Error *error) {
         return 0;
 }
 
+static int parse_journal(BusCall *call, const char *type, Error *error) {
+        int r;
+
+        if (strcmp(type, "as") != 0)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "journal: of type %s, wanted is as", type);
+        if (call->journal)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "journal: given twice");
+        r = sd_bus_message_read_strv(call->message, &call->journal);
+        if (r < 0)
+                return r;
+
+        if (strv_length(call->journal) > SNAPSHOT_JOURNAL_LINES)
+                return error_set(error, ERROR_INVALID_ARGUMENT, "journal: more than %u lines",
+                                 SNAPSHOT_JOURNAL_LINES);
+        for (char **line = call->journal; line && *line; line++)
+                if (strlen(*line) > SNAPSHOT_JOURNAL_LENGTH || !text_is_printable(*line))
+                        return error_set(error, ERROR_INVALID_ARGUMENT,
+                                         "journal: a line is longer than %u bytes, or not printable",
+                                         SNAPSHOT_JOURNAL_LENGTH);
+        call->snapshot.journal = call->journal;
+        return 0;
+}
+
 static int parse_entry(sd_bus_message *message, const char *key, const char *type, void *userdata, Error *error) {
         BusCall *call = userdata;
 
         if (strcmp(key, "reason") == 0)
                 return parse_reason(call, type, error);
+        if (strcmp(key, "journal") == 0)
+                return parse_journal(call, type, error);
         if (strcmp(key, "after") == 0)
                 return parse_after(call, type, error);
 

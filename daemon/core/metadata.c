@@ -102,6 +102,7 @@ void metadata_free(CaptureMetadata *metadata) {
         strv_free(metadata->thinned);
         free(metadata->losses);
         free(metadata->gaps);
+        strv_free(metadata->journal);
         free(metadata->segments);
         free(metadata);
 }
@@ -146,6 +147,7 @@ int metadata_copy(const CaptureMetadata *metadata, CaptureMetadata **ret) {
         copy->thinned = NULL;
         copy->losses = NULL;
         copy->gaps = NULL;
+        copy->journal = NULL;
         copy->segments = NULL;
 
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(members); i++)
@@ -158,6 +160,8 @@ int metadata_copy(const CaptureMetadata *metadata, CaptureMetadata **ret) {
                 r = strv_copy(metadata->thinned, &copy->thinned);
         if (r == 0)
                 r = copy_array(metadata->losses, metadata->n_losses, sizeof(CpuLoss), &copy->losses);
+        if (r == 0)
+                r = strv_copy(metadata->journal, &copy->journal);
         if (r == 0)
                 r = copy_array(metadata->gaps, metadata->n_gaps, sizeof(RecordingGap), &copy->gaps);
         if (r == 0)
@@ -269,6 +273,20 @@ static int format_losses(struct json_object *object, const CaptureMetadata *meta
         return r;
 }
 
+static int format_journal(struct json_object *object, const CaptureMetadata *metadata) {
+        struct json_object *array;
+        int r;
+
+        if (!metadata->journal)
+                return 0;
+        array = json_object_new_array();
+        r = json_text_add(object, "journal", array);
+        for (char **line = metadata->journal; r == 0 && *line; line++)
+                if (json_object_array_add(array, json_object_new_string(*line)) < 0)
+                        r = -ENOMEM;
+        return r;
+}
+
 static int format_gaps(struct json_object *object, const CaptureMetadata *metadata) {
         struct json_object *array = json_object_new_array(), *entry;
         int r = json_text_add(object, "gaps", array);
@@ -344,6 +362,8 @@ int metadata_format(const CaptureMetadata *metadata, char **ret) {
                 r = format_thinned(object, metadata);
         if (r == 0)
                 r = format_losses(object, metadata);
+        if (r == 0)
+                r = format_journal(object, metadata);
         if (r == 0)
                 r = format_gaps(object, metadata);
         if (r == 0)
@@ -432,6 +452,16 @@ static int parse_loss(struct json_object *entry, Error *error, CaptureMetadata *
                 return bad_key("lost", error);
         r = metadata_set_loss(metadata, cpu, lost);
         if (r < 0)
+                return error_set(error, ERROR_NO_MEMORY, "Out of memory");
+        return 0;
+}
+
+static int parse_journal_line(struct json_object *entry, Error *error, CaptureMetadata *metadata) {
+        const char *line;
+
+        if (json_text_get_string(entry, &line) < 0)
+                return bad_key("journal", error);
+        if (strv_append(&metadata->journal, line) < 0)
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");
         return 0;
 }
@@ -525,6 +555,9 @@ int metadata_parse(const char *text, Error *error, CaptureMetadata **ret) {
         if (r < 0)
                 return r;
         r = parse_array(object, "losses", parse_loss, error, metadata);
+        if (r < 0)
+                return r;
+        r = parse_array(object, "journal", parse_journal_line, error, metadata);
         if (r < 0)
                 return r;
         r = parse_array(object, "gaps", parse_gap, error, metadata);

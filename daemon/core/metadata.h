@@ -66,6 +66,8 @@ typedef struct CaptureMetadata {
         char **thinned;       /* events that were left out from some time on, since they cost too much; or NULL */
         CpuLoss *losses;      /* CPUs that lost any, ascending */
         size_t n_losses;
+        char **journal; /* strv: what the system's journal said before a snapshot, as whoever asked for it passed it
+                         */
         RecordingGap *gaps; /* ascending */
         size_t n_gaps;
         SegmentInfo *segments;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "model/snapshot.h"
+#include "core/strv.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct Snapshot {
         LIST_ENTRY(Snapshot) snapshots; /* of the session */
         Session *session;
         char *reason;
+        char **journal;
         sd_event_source *timer;    /* NULL unless it waits for its time */
         uint64_t sink_id;          /* 0: not at the pump yet */
         CaptureMetadata *metadata; /* becomes the capture */
@@ -34,6 +36,7 @@ static void snapshot_free(Snapshot *snapshot) {
         metadata_free(snapshot->metadata);
         free(snapshot->capture_id);
         free(snapshot->reason);
+        strv_free(snapshot->journal);
         free(snapshot);
 }
 
@@ -63,6 +66,8 @@ static int make_sink(Snapshot *snapshot, CaptureDirectory *directory, Error *err
         uint64_t buffers = instance_buffer_size(instance) * instance_cpus(instance)->n_cpus;
 
         int r = capture_metadata_make(snapshot->session, directory->id, instance, &metadata);
+        if (r >= 0)
+                r = strv_copy(snapshot->journal, &metadata->journal);
         if (r >= 0)
                 r = metadata_copy(metadata, &snapshot->metadata);
         if (r < 0)
@@ -147,6 +152,8 @@ static int snapshot_new(Session *session, const SnapshotOptions *options, Snapsh
                 if (!snapshot->reason)
                         r = -ENOMEM;
         }
+        if (r >= 0)
+                r = strv_copy(options->journal, &snapshot->journal);
         if (r >= 0 && options->after > 0)
                 r = sd_event_add_time_relative(session->manager->event, &snapshot->timer, CLOCK_MONOTONIC,
                                                options->after, 0, on_time, snapshot);

@@ -9,13 +9,17 @@
 
 #include "model/model.h"
 
-#define SNAPSHOT_REASON_LENGTH 256U    /* bytes */
+#define SNAPSHOT_REASON_LENGTH 256U /* bytes */
+#define SNAPSHOT_JOURNAL_LINES 32U
+#define SNAPSHOT_JOURNAL_LENGTH 512U   /* bytes of a line */
 #define SNAPSHOT_AFTER_MAX 3600000000U /* usec */
 #define SNAPSHOTS_PENDING_MAX 8U
 
 typedef struct SnapshotOptions {
-        const char *reason; /* printable, at most SNAPSHOT_REASON_LENGTH; NULL: none. Copied. */
-        uint64_t after;     /* usec to wait before the ring is drained, at most SNAPSHOT_AFTER_MAX */
+        const char *reason;   /* printable, at most SNAPSHOT_REASON_LENGTH; NULL: none. Copied. */
+        char *const *journal; /* strv of at most SNAPSHOT_JOURNAL_LINES, each printable, for the metadata; NULL: none.
+                               * Copied. */
+        uint64_t after;       /* usec to wait before the ring is drained, at most SNAPSHOT_AFTER_MAX */
 } SnapshotOptions;
 
 /* Result: the Capture, complete. ERROR_WRONG_STATE unless the session is active and a ring; ERROR_BUSY with

@@ -104,6 +104,31 @@ def test_gaps_are_told(run):
     assert run("--quiet", "report", capture).stderr == ""
 
 
+@pytest.mark.skipif(not os.path.exists("/lib/systemd/systemd-journald"), reason="there is no journald")
+def test_what_the_journal_says_of_a_unit(run, ring, bus, journal):
+    """Its last lines are in the metadata; what others than root say about it is not, nor what is of another unit."""
+
+    def log(unit, text, user="root"):
+        entry = f"UNIT={unit}\nSYSLOG_IDENTIFIER=manager\nMESSAGE={text}\n"
+        command = [*journal, "setpriv", f"--reuid={user}", "logger", "--journald"]
+        subprocess.run(command, input=entry, text=True, check=True)
+
+    for number in range(40):
+        log("web.service", f"line {number}")
+    log("web.service", "forged", user="nobody")
+    log("other.service", "of another")
+    log("web.service", "it failed\x1b")
+    written = [*journal, "journalctl", "-q", "-o", "cat"]
+    wait_until(lambda: "it failed" in subprocess.run(written, capture_output=True, text=True, check=False).stdout, "it is not written", timeout=60)
+    command = [*journal, KTRACECTL, "session", "snapshot", "--all", "--unit=web.service"]
+    done = subprocess.run(command, env=bus.environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    about = json.loads(run("--json=short", "capture", "show", done.stdout.strip()).stdout)
+    assert about["reason"] == "unit web.service"
+    assert [line.partition("]: ")[2] for line in about["journal"]] == [f"line {n}" for n in range(9, 40)] + ["it failed\\x1b"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ manager\[\d+\]: line 9", about["journal"][0])
+
+
 def test_watch_tells_when_it_was_met(run, ring):
     """The list says so, and only where there are watches."""
     event = "syscalls:sys_enter_getppid"

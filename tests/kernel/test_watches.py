@@ -341,26 +341,6 @@ def test_pressure_that_the_kernel_does_not_tell_of(polkit, start_daemon, crowd):
 
 JOURNALD = "/lib/systemd/systemd-journald"
 MESSAGE_ID = "0123456789abcdef0123456789abcdef"
-# A journal of its own, in a mount namespace of its own.
-OWN_JOURNAL = f"""
-for folder in /run/log /run/systemd /var/log; do mount -t tmpfs tmpfs $folder; done
-mkdir -p /run/systemd/journal /run/log/journal
-exec {JOURNALD}
-"""
-
-
-@pytest.fixture
-def journal():
-    """The words before a command that has that journal."""
-    process = subprocess.Popen(["unshare", "-m", "sh", "-c", OWN_JOURNAL], stderr=subprocess.DEVNULL)
-    inside = ["nsenter", "-t", str(process.pid), "-m", "--"]
-    ready = [*inside, "test", "-S", "/run/systemd/journal/socket"]
-    # Before it is in its namespace, it is the host's journal that would be seen.
-    wait_until(lambda: os.readlink(f"/proc/{process.pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt"), "there is no namespace")
-    wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "journald does not listen")
-    yield inside
-    process.terminate()
-    process.wait(10)
 
 
 @pytest.mark.skipif(not os.path.exists(JOURNALD), reason="there is no journald")

@@ -50,6 +50,8 @@ static CaptureMetadata *make(void) {
                                                                         .sha256 = SHA256 }),
                          0);
         assert_int_equal(metadata_add_segment(metadata, &(SegmentInfo){ .number = 11 }), 0);
+        assert_int_equal(strv_append(&metadata->journal, "one"), 0);
+        assert_int_equal(strv_append(&metadata->journal, "two \"2\""), 0);
         assert_int_equal(metadata_add_gap(metadata, &(RecordingGap){ .start_trace_clock = 100,
                                                                      .end_trace_clock = 200,
                                                                      .start_realtime = 300,
@@ -90,6 +92,9 @@ static void assert_equal(const CaptureMetadata *a, const CaptureMetadata *b) {
                 assert_int_equal(a->losses[i].cpu, b->losses[i].cpu);
                 assert_int_equal(a->losses[i].lost, b->losses[i].lost);
         }
+        assert_int_equal(strv_length(a->journal), strv_length(b->journal));
+        for (size_t i = 0; i < strv_length(a->journal); i++)
+                assert_string_equal(a->journal[i], b->journal[i]);
         assert_int_equal(a->n_gaps, b->n_gaps);
         for (size_t i = 0; i < a->n_gaps; i++)
                 assert_memory_equal(&a->gaps[i], &b->gaps[i], sizeof(a->gaps[i]));
@@ -189,6 +194,8 @@ static void test_bad(void **state) {
                 { MINIMAL ", \"losses\": {}}", "\"losses\"" },
                 { MINIMAL ", \"losses\": [1]}", "\"losses\"" },
                 { MINIMAL ", \"losses\": [{\"cpu\": 1}]}", "\"lost\"" },
+                { MINIMAL ", \"journal\": \"x\"}", "\"journal\"" },
+                { MINIMAL ", \"journal\": [1]}", "\"journal\"" },
                 { MINIMAL ", \"gaps\": 1}", "\"gaps\"" },
                 { MINIMAL ", \"gaps\": [1]}", "\"gaps\"" },
                 { MINIMAL ", \"gaps\": [{\"gap_usec\": -1}]}", "\"gap_usec\"" },
