@@ -23,20 +23,41 @@ typedef enum Unit {
         UNIT_TIME, /* usec since the epoch */
         UNIT_USER,
         UNIT_STATE,
+        UNIT_MILLIONTHS,
+        UNIT_PERMILLE,
 } Unit;
 
 static const struct {
         const char *key;
         Unit unit;
 } units[] = {
-        { "bytes", UNIT_SIZE },         { "buffer_size", UNIT_SIZE }, { "segment_size", UNIT_SIZE },
-        { "duration", UNIT_SPAN },      { "segment_age", UNIT_SPAN }, { "created", UNIT_TIME },
-        { "started", UNIT_TIME },       { "stopped", UNIT_TIME },     { "start_realtime", UNIT_TIME },
-        { "end_realtime", UNIT_TIME },  { "owner", UNIT_USER },       { "state", UNIT_STATE },
-        { "ring_size", UNIT_SIZE },     { "capacity", UNIT_SIZE },    { "most", UNIT_SIZE },
-        { "fill", UNIT_SIZE },          { "held", UNIT_ROUGH_SPAN },  { "window", UNIT_SPAN },
-        { "last", UNIT_TIME },          { "next", UNIT_TIME },        { "raw_bytes", UNIT_SIZE },
-        { "compress_usec", UNIT_SPAN }, { "gap_usec", UNIT_SPAN },
+        { "bytes", UNIT_SIZE },
+        { "buffer_size", UNIT_SIZE },
+        { "segment_size", UNIT_SIZE },
+        { "duration", UNIT_SPAN },
+        { "segment_age", UNIT_SPAN },
+        { "created", UNIT_TIME },
+        { "started", UNIT_TIME },
+        { "stopped", UNIT_TIME },
+        { "start_realtime", UNIT_TIME },
+        { "end_realtime", UNIT_TIME },
+        { "owner", UNIT_USER },
+        { "state", UNIT_STATE },
+        { "ring_size", UNIT_SIZE },
+        { "capacity", UNIT_SIZE },
+        { "most", UNIT_SIZE },
+        { "fill", UNIT_SIZE },
+        { "held", UNIT_ROUGH_SPAN },
+        { "window", UNIT_SPAN },
+        { "last", UNIT_TIME },
+        { "next", UNIT_TIME },
+        { "raw_bytes", UNIT_SIZE },
+        { "compress_usec", UNIT_SPAN },
+        { "gap_usec", UNIT_SPAN },
+        { "grace", UNIT_SPAN },
+        { "overhead_grace", UNIT_SPAN },
+        { "cpu_share", UNIT_MILLIONTHS },
+        { "max_cpu_share", UNIT_PERMILLE },
 };
 
 static Unit unit_of(const char *key) {
@@ -75,6 +96,10 @@ static void print_scalar(const Globals *globals, Unit unit, struct json_object *
                 fputs(format_rough_span(number, buffer, sizeof(buffer)), stdout);
         else if (unit == UNIT_TIME)
                 fputs(format_time(number, buffer, sizeof(buffer)), stdout);
+        else if (unit == UNIT_MILLIONTHS)
+                fputs(format_share(number, buffer, sizeof(buffer)), stdout);
+        else if (unit == UNIT_PERMILLE)
+                fputs(format_share(number * 1000, buffer, sizeof(buffer)), stdout);
         else
                 print_user(number);
 }

@@ -54,6 +54,11 @@ OverheadState overhead_guard_look(OverheadGuard *guard, uint64_t total, uint64_t
         return guard->state;
 }
 
+void overhead_guard_set_cost(OverheadGuard *guard, uint64_t cost) {
+        guard->cost = cost;
+        guard->share = overhead_share(guard->rate, cost, guard->n_cpus);
+}
+
 void overhead_guard_restart(OverheadGuard *guard, uint64_t now) {
         guard->begun = false;
         guard->time = now;

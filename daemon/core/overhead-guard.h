@@ -43,6 +43,9 @@ typedef struct OverheadGuard {
  * of a clock that never goes back. A look shortly after the last one changes nothing. */
 OverheadState overhead_guard_look(OverheadGuard *guard, uint64_t total, uint64_t now);
 
+/* The cost became known: the share follows from the rate. What was judged stays until the next look. */
+void overhead_guard_set_cost(OverheadGuard *guard, uint64_t cost);
+
 /* Something was done about it: what was recorded before a second from now does not count, and the grace time begins
  * again. */
 void overhead_guard_restart(OverheadGuard *guard, uint64_t now);

@@ -241,6 +241,8 @@ static void on_sampled(int r, const Error *error, void *result, void *userdata) 
 
         if (!overhead)
                 return;
+        /* The first measurement of all finds it out. */
+        overhead_guard_set_cost(&overhead->guard, action->manager->event_cost);
         free(STEAL_PTR(overhead->hot_event));
         overhead->hot_rate = 0;
         if (r < 0)
@@ -277,7 +279,7 @@ void overhead_look(Overhead *overhead, uint64_t total) {
 
         if (!overhead)
                 return;
-        overhead->guard.cost = overhead->session->manager->event_cost;
+        overhead_guard_set_cost(&overhead->guard, overhead->session->manager->event_cost);
         state = overhead_guard_look(&overhead->guard, total, clock_usec(CLOCK_MONOTONIC));
         if (overhead_guard_wants_cost(&overhead->guard))
                 manager_want_event_cost(overhead->session->manager);

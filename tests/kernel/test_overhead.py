@@ -109,7 +109,7 @@ def test_warn(daemon, root, loop, signals, mode):
     assert overhead["hot_event"] == HOT and overhead["hot_rate"] > 100
     assert overhead["policy"] == "warn" and overhead["max_event_rate"] == 500 and overhead["grace"] == 100_000
     assert overhead["over"] is True and overhead["rate"] > 500
-    journal(daemon, "busy", "over its budget", "events a second", HOT)
+    journal(daemon, "busy", "over its budget", "events a second", "% of the CPUs' time", HOT)
     # It goes on, with everything.
     assert root.describe(session)["state"] == "active" and "thinned" not in root.describe(session)
     assert all(enabled(about["id"], event) for event in EVENTS)
@@ -332,6 +332,7 @@ def test_ktracectl(polkit, bus, daemon, root, loop):
     assert (spec["max_event_rate"], spec["max_cpu_share"], spec["overhead_grace"], spec["overhead_policy"]) == (500, 25, 100_000, "stop")
     wait_for(root, session, lambda a: a["state"] == "stopped", "it does not stop")
     done = ktracectl("session", "show", "busy", bus=bus)
+    assert re.search(r"Max cpu share: 2\.50%\n", done.stdout) and re.search(r"Overhead grace: 100ms\n", done.stdout), done.stdout
     assert "overhead: " in done.stdout and HOT in done.stdout
     for option in ["--max-event-rate=x", "--max-cpu-share=200%", "--overhead-policy=panic", "--overhead-grace=x"]:
         done = ktracectl("session", "start", "bad", "-e", "sched", option, bus=bus)

@@ -91,7 +91,9 @@ static void test_share(void **state) {
         assert_int_equal(overhead_guard_look(&guard, 204000, 102 * SEC), OVERHEAD_WITHIN);
         assert_true(overhead_guard_wants_cost(&guard));
         assert_true(overhead_guard_is_near(&guard));
-        guard.cost = 200;
+        overhead_guard_set_cost(&guard, 200);
+        assert_int_equal(guard.share, 2 * OVERHEAD_WHOLE / 100);
+        assert_int_equal(guard.state, OVERHEAD_WITHIN);
         assert_int_equal(overhead_guard_look(&guard, 404000, 103 * SEC), OVERHEAD_EXCEEDED);
         assert_int_equal(guard.share, 2 * OVERHEAD_WHOLE / 100);
         assert_false(overhead_guard_wants_cost(&guard));
