@@ -224,7 +224,7 @@ def test_a_killed_daemon_leaves_nothing(root, daemon, start_daemon):
     ring(root, f"w event={WRITE} if fd == 77")
     assert len(daemon.instances()) == 2
     daemon.process.send_signal(signal.SIGKILL)
-    daemon.process.wait(10)
+    daemon.process.wait(60)
     again = start_daemon()
     wait_until(lambda: not again.instances(), "what the killed daemon left is still there")
     daemon.process.returncode = 0
