@@ -272,6 +272,18 @@ def test_run_ends_with_the_session(run, running):
     assert sessions(run) == []
 
 
+def test_run_fails_with_the_session(run, running, daemon):
+    """Another tool switches tracing off: the unit has failed, and its journal says where to look."""
+    command = running("recorder", "-e", SWITCH)
+    (instance,) = daemon.instances()
+    with open(f"/sys/kernel/tracing/instances/{instance}/tracing_on", "w", encoding="ascii") as file:
+        file.write("0")
+    status, error = command.end()
+    assert status == 1
+    assert "Session recorder failed; see the journal of ktraced.service." in error
+    assert "Another tool switched tracing off" in daemon.log
+
+
 def test_run_ends_when_others_remove_the_session(run, running):
     command = running("recorder", "-e", SWITCH, "--ring-size=1M")
     assert run("session", "remove", "recorder").returncode == 0
