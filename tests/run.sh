@@ -113,7 +113,7 @@ run_meson_suite() {
 # Python tests of one folder, if it has any: run_pytest TIER [SECONDS]. In the background the shell would have them, and
 # what they start, ignore SIGINT.
 run_pytest() {
-        local tier=$1 seconds=${2:-900}
+        local tier=$1 seconds=${2:-1800}
         compgen -G "tests/$tier/test_*.py" >/dev/null || return 0
         local status=0
         KTRACED_BUILD_DIR="$source_dir/build-test" env --default-signal=INT,QUIT timeout --signal=INT --kill-after=30 "$seconds" \

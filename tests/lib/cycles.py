@@ -4,13 +4,16 @@
 import os
 import re
 
-from daemon import NOBODY, SANITIZERS, BusError, variants
+from daemon import NOBODY, BusError, variants
 from system_bus import wait_until
 
 QUIET = {"events": ["sched:sched_process_exit"], "pids": [1], "buffer_size": "64K"}
 MEGA = 1 << 20
-# What AddressSanitizer keeps of what was freed would hide what is not.
-SMALL_QUARANTINE = {"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=16"}
+
+
+def is_sanitized(daemon):
+    with open(f"/proc/{daemon.process.pid}/maps", encoding="utf-8", errors="replace") as file:
+        return "libasan" in file.read()
 
 
 def held(daemon):
