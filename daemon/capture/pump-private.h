@@ -171,6 +171,8 @@ void pump_wait_for_closer(Pump *pump, size_t max);
 /* What a segment's head is made of; the sink fills in the rest. */
 SegmentHead pump_make_head(const Pump *pump);
 int pump_collect_formats(Pump *pump, Error *error);
+/* Switches tracing on; `stats`, which were read before, become those of an empty buffer when it now is one. */
+int pump_begin_tracing(Pump *pump, Error *error);
 /* Accounts for what was flushed into it and takes it off the way of the pages. */
 void pump_end_sink(Pump *pump, PumpSink *sink, const char *reason);
 /* A sink for the command's, in the list; its `closed` report is the command's. NULL: no memory, which was answered.

@@ -233,6 +233,22 @@ int pump_collect_formats(Pump *pump, Error *error) {
         return formats_collect(pump->systems, pump->symbols, error, &pump->formats);
 }
 
+int pump_begin_tracing(Pump *pump, Error *error) {
+        int r = instance_set_tracing(pump->instance, true, error);
+
+        if (r < 0)
+                return r;
+        pump->tracing = true;
+        if (!instance_begins_empty(pump->instance))
+                return 0;
+        r = pump_read_stats(pump);
+        if (r < 0)
+                return error_set_errno(error, r, "Failed to read the buffers' statistics");
+        for (size_t i = 0; i < pump->n_cpus; i++)
+                pump->stats[i] = (BufferStats){ .oldest = pump->stats[i].now, .now = pump->stats[i].now };
+        return 0;
+}
+
 /* What was recorded before does not concern the new sink: with others there, it goes to them; otherwise
  * it is of a time when nobody wanted it. */
 static int join(Pump *pump, PumpSink *sink, Error *error) {
@@ -272,13 +288,12 @@ static int join(Pump *pump, PumpSink *sink, Error *error) {
         r = pump_read_stats(pump);
         if (r < 0)
                 return error_set_errno(error, r, "Failed to read the buffers' statistics");
-        pump_set_base(pump, sink);
         if (!pump->tracing) {
-                r = instance_set_tracing(pump->instance, true, error);
+                r = pump_begin_tracing(pump, error);
                 if (r < 0)
                         return r;
-                pump->tracing = true;
         }
+        pump_set_base(pump, sink);
         pump_post(pump, pump_report_new(PUMP_SINK_READY, sink->id));
 
         /* Slow; meanwhile the kernel keeps what is recorded. */

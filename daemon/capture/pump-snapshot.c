@@ -18,10 +18,13 @@ static int allocate(Pump *pump) {
         return pump->previous_stats && pump->measured_stats && pump->sized_stats && pump->begins ? 0 : -ENOMEM;
 }
 
-/* Nothing has been recorded: everything from here on will be held. */
-static int begin_window(Pump *pump) {
+/* Everything from here on will be held. */
+static int begin_window(Pump *pump, Error *error) {
         int r = pump_read_stats(pump);
 
+        if (r < 0)
+                return r;
+        r = pump_begin_tracing(pump, error);
         if (r < 0)
                 return r;
         memcpy(pump->previous_stats, pump->stats, pump->n_cpus * sizeof(pump->stats[0]));
@@ -44,11 +47,7 @@ void pump_begin_ring(Pump *pump) {
         if (r >= 0)
                 r = pump_collect_formats(pump, &error);
         if (r >= 0)
-                r = begin_window(pump);
-        if (r >= 0)
-                r = instance_set_tracing(pump->instance, true, &error);
-        if (r >= 0)
-                pump->tracing = true;
+                r = begin_window(pump, &error);
         if (!report)
                 return;
         report->r = r < 0 ? error_set_errno(&error, r, "Failed to begin recording") : 0;

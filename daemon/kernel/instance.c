@@ -230,11 +230,13 @@ static int switch_tracing(Instance *instance, bool on, Error *error) {
         return 0;
 }
 
-/* Since the triggers were set, they may have fired: they begin anew with the recording. */
+/* Since the triggers were set, they may have fired, and the histograms counted: they begin anew with the recording.
+ */
 static int begin_tracing(Instance *instance, Error *error) {
         int r;
 
-        trigger_set_suspend(instance);
+        /* What is still there is found when it is set again. */
+        (void) trigger_set_suspend(instance);
         r = switch_tracing(instance, true, error);
         return r < 0 ? r : trigger_set_resume(instance, error);
 }

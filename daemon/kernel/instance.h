@@ -79,6 +79,10 @@ int instance_copy_tasks(Instance *instance, Instance *from, Error *error);
 int instance_disable_event(Instance *instance, const char *event, Error *error);
 
 int instance_set_tracing(Instance *instance, bool on, Error *error);
+
+/* Whether switching tracing on empties the buffers and sets their statistics to 0, which the kernel does when a
+ * histogram with time stamps is set (hist_register_trigger(), trace_events_hist.c, 5.15 to 6.12). */
+bool instance_begins_empty(const Instance *instance);
 /* False also when another tool has switched it off or removed the instance. */
 bool instance_is_tracing(Instance *instance);
 /* Adding a process has ended the tracing for good, since a task in the filter could not be told from those of others.

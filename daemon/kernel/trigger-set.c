@@ -85,6 +85,10 @@ int trigger_set_check(const Spec *spec, const EventList *list, Error *error, boo
 #define CLOCK "clock="
 #define STALE_ROUNDS 4U
 
+static bool begins(const char *text, const char *with) {
+        return strncmp(text, with, strlen(with)) == 0;
+}
+
 static int write_trigger(const Instance *instance, const char *system, const char *name, const char *command) {
         /* Opened to be truncated, the file would lose those that are there. */
         errno = 0;
@@ -93,19 +97,24 @@ static int write_trigger(const Instance *instance, const char *system, const cha
                        : 0;
 }
 
-/* The newest first: a histogram can use the variables of an older one. All are tried. */
-static int remove_all(const Instance *instance) {
+/* `trigger`: system, event and command. */
+static int unset(const Instance *instance, char *const *trigger) {
+        CLEANUP_FREE char *command = NULL;
+
+        if (asprintf(&command, "!%s", trigger[2]) < 0) {
+                command = NULL;
+                return -ENOMEM;
+        }
+        return write_trigger(instance, trigger[0], trigger[1], command);
+}
+
+/* The newest first: a histogram can use the variables of an older one. */
+int trigger_set_suspend(const Instance *instance) {
         int r = 0;
 
         for (size_t i = strv_length(instance->triggers); i >= 3; i -= 3) {
-                char **trigger = instance->triggers + i - 3;
-                CLEANUP_FREE char *command = NULL;
-                int removed = -ENOMEM;
+                int removed = unset(instance, instance->triggers + i - 3);
 
-                if (asprintf(&command, "!%s", trigger[2]) < 0)
-                        command = NULL;
-                else
-                        removed = write_trigger(instance, trigger[0], trigger[1], command);
                 r = removed < 0 ? removed : r;
         }
         return r;
@@ -113,13 +122,13 @@ static int remove_all(const Instance *instance) {
 
 void trigger_set_remove(Instance *instance) {
         /* What cannot be removed goes with the instance. */
-        (void) remove_all(instance);
+        (void) trigger_set_suspend(instance);
         strv_free(instance->triggers);
         instance->triggers = NULL;
 }
 
 int trigger_set_renew(const Instance *instance) {
-        int r = remove_all(instance);
+        int r = trigger_set_suspend(instance);
 
         for (char **trigger = instance->triggers; r >= 0 && trigger && *trigger; trigger += 3)
                 r = write_trigger(instance, trigger[0], trigger[1], trigger[2]);
@@ -176,41 +185,38 @@ void trigger_set_remove_stale(struct tracefs_instance *tracefs) {
         }
 }
 
-static void remove_some(const Instance *instance, const char *only) {
-        for (char **trigger = instance->triggers; trigger && *trigger; trigger += 3) {
-                CLEANUP_FREE char *command = NULL;
-
-                if (strncmp(trigger[2], HISTOGRAM, strlen(HISTOGRAM)) == 0 ||
-                    strncmp(trigger[2], only, strlen(only)) != 0)
-                        continue;
-                if (asprintf(&command, "!%s", trigger[2]) < 0) {
-                        command = NULL;
-                        continue;
-                }
-                (void) write_trigger(instance, trigger[0], trigger[1], command);
-        }
-}
-
 void trigger_set_remove_traceon(Instance *instance) {
-        remove_some(instance, "traceon");
+        for (char **trigger = instance->triggers; trigger && *trigger; trigger += 3)
+                if (begins(trigger[2], "traceon"))
+                        (void) unset(instance, trigger);
 }
 
-void trigger_set_suspend(Instance *instance) {
-        remove_some(instance, "");
-}
-
-int trigger_set_resume(Instance *instance, Error *error) {
+static int set_again(Instance *instance, bool histograms, Error *error) {
         for (char **trigger = instance->triggers; trigger && *trigger; trigger += 3) {
                 int r;
 
-                if (strncmp(trigger[2], HISTOGRAM, strlen(HISTOGRAM)) == 0)
+                if (begins(trigger[2], HISTOGRAM) != histograms)
                         continue;
                 r = write_trigger(instance, trigger[0], trigger[1], trigger[2]);
                 if (r < 0)
-                        return error_set_errno(error, r, "Cannot set the trigger \"%s\" of %s:%s again", trigger[2],
-                                               trigger[0], trigger[1]);
+                        return error_set_errno(error, r, "Cannot set the trigger \"%s\" of %s:%s again",
+                                               TEXT_ESCAPE(trigger[2]), trigger[0], trigger[1]);
         }
         return 0;
+}
+
+/* Histograms first, since they may empty the buffer: what another trigger records or switches is after that. */
+int trigger_set_resume(Instance *instance, Error *error) {
+        int r = set_again(instance, true, error);
+
+        return r < 0 ? r : set_again(instance, false, error);
+}
+
+bool instance_begins_empty(const Instance *instance) {
+        for (char **trigger = instance->triggers; trigger && *trigger; trigger += 3)
+                if (begins(trigger[2], HISTOGRAM CLOCK))
+                        return true;
+        return false;
 }
 
 static int refuse(Instance *instance, const char *text, int r, Error *error) {
@@ -235,7 +241,7 @@ static int refuse(Instance *instance, const char *text, int r, Error *error) {
 /* Without a clock of its own, a histogram with time stamps makes the kernel set that of the instance to "global"
  * (hist_trigger_create() and parse_hist_trigger_attrs(), trace_events_hist.c, 5.15 to 6.12). */
 static int complete(const Instance *instance, const char *command, char **ret) {
-        bool has_time = strncmp(command, HISTOGRAM, strlen(HISTOGRAM)) == 0 && strstr(command, "common_timestamp");
+        bool has_time = begins(command, HISTOGRAM) && strstr(command, "common_timestamp");
         char *complete;
         int n;
 

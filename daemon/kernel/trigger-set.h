@@ -31,8 +31,14 @@ void trigger_set_remove_traceon(Instance *instance);
 void trigger_set_remove_stale(struct tracefs_instance *tracefs);
 /* Sets all anew: histograms begin empty. On failure some may be missing. */
 int trigger_set_renew(const Instance *instance);
-/* Sets those anew that fired, or counted, since they were set; histograms go on. */
-void trigger_set_suspend(Instance *instance);
+/* Takes all of them out of the kernel, each is tried, and sets them anew, as if nothing had happened before: those
+ * that fired, or counted, since they were set, and histograms.
+ *
+ * While tracing is off, the kernel goes on with histograms, and takes time stamps for them from another buffer, with
+ * another clock (trace_event_buffer_lock_reserve(), trace.c, 5.15 to 6.12). A histogram with variables can neither be
+ * paused and continued nor cleared: its variables are then found to be there already (create_var_field(),
+ * trace_events_hist.c). */
+int trigger_set_suspend(const Instance *instance);
 int trigger_set_resume(Instance *instance, Error *error);
 
 /* For histograms and synthetic events, too: they are not in the top-level buffer. `key`: of the spec, for the

@@ -17,6 +17,18 @@ EVENT = "wakeup_latency u64 lat; pid_t pid; char comm[16]"
 WAKING = "sched:sched_waking keys=pid:ts0=common_timestamp.usecs"
 LATENCY = "sched:sched_switch keys=next_pid:wakeup_lat=common_timestamp.usecs-$ts0"
 MATCH = "onmatch(sched.sched_waking).trace(wakeup_latency,$wakeup_lat,next_pid,next_comm)"
+# In the syscall at the time when a session begins: each thread sleeps for a second, again and again, and one second has
+# the beginnings of all of them.
+SLEEPERS = 50
+SLEEPING = f"""
+import threading, time
+def sleep(i):
+    time.sleep(i / {SLEEPERS})
+    while True:
+        time.sleep(1)
+for i in range({SLEEPERS}):
+    threading.Thread(target=sleep, args=[i]).start()
+"""
 LINE = re.compile(r"^ *.+-\d+ +\[(\d+)\] +(\d+)\.(\d{9}): +(\w+): +(.*)$")
 
 Event = collections.namedtuple("Event", "nanoseconds name text")
@@ -189,6 +201,61 @@ def test_own_events_in_actions(guest):
     (row,) = [row for row in found["rows"] if row["key"]["got"] == 4242]
     assert row["values"]["hitcount"] == 50
     assert len([event for event in saved(guest, "own") if event.name == "took" and field(event, "got") == 4242]) == 50
+
+
+@pytest.fixture
+def sleepers(guest):
+    guest.put("/root/sleep.py", SLEEPING)
+    guest.run("systemd-run --quiet --unit=sleepers python3 /root/sleep.py; sleep 2", check=True)
+    yield
+    guest.run("systemctl stop sleepers.service")
+
+
+def test_begins_with_the_recording(guest, sleepers):
+    """Nothing is kept of the time before: the kernel takes time stamps for it from another clock, and this one counts
+    from 1970."""
+    call = "clock_nanosleep"
+    options = [
+        "-C", "tai", "-b", "4M",
+        "--synthetic", "slept u64 us", "-e", f"syscalls:sys_enter_{call},syscalls:sys_exit_{call}",
+        "--hist", f"syscalls:sys_enter_{call} keys=common_pid:ts0=common_timestamp.usecs",
+        "--hist", f"syscalls:sys_exit_{call} keys=common_pid:us=common_timestamp.usecs-$ts0:onmatch(syscalls.sys_enter_{call}).slept($us)",
+        # The last, since the kernel empties the buffer when it sets one with time stamps.
+        "--hist", f"syscalls:sys_enter_{call} keys=common_pid",
+    ]  # fmt: skip
+    start(guest, "begun", *options)
+    guest.run("sleep 5; systemctl stop sleepers.service", check=True)
+    (entered,) = [found for found in hist(guest, "begun", f"syscalls:sys_enter_{call}") if "ts0" not in found["trigger"]]
+    events = saved(guest, "begun")
+    names = collections.Counter(event.name for event in events)
+    assert 0 < entered["hits"] <= names[f"sys_enter_{call}"]
+    slept = [field(event, "us") for event in events if event.name == "slept"]
+    assert len(slept) >= SLEEPERS and min(slept) > 900_000 and max(slept) < 120_000_000
+
+
+def numbers_of_capture(guest, name):
+    (capture,) = json.loads(guest.run(["ktracectl", "--json=short", "capture", "list", name], check=True).stdout)
+    return capture
+
+
+@pytest.mark.parametrize("more", ["-b 4M -e sched:sched_switch", "--ring-size=8M -e sched:sched_switch", "-b 4M -p function_graph -l vfs_read"])
+def test_numbers_of_the_capture(guest, more):
+    """The kernel empties the buffer, and sets its statistics to 0, when a histogram with time stamps is set."""
+    if "graph" in more and guest.kernel == "6.1":
+        pytest.skip("this kernel has no function_graph in instances, in which histograms are")
+    start(guest, "counted", *more.split(), "--hist", WAKING, "--hist", LATENCY)
+    guest.run(SLEEPER, check=True)
+    if "--ring-size" in more:
+        guest.run("ktracectl session snapshot counted", timeout=300, check=True)
+    guest.run("ktracectl session stop counted", timeout=300, check=True)
+    capture = numbers_of_capture(guest, "counted")
+    guest.run(f"rm -f /root/saved.dat; ktracectl capture export --segment=1 {capture['id']} /root/saved.dat", check=True)
+    assert capture["lost"] == 0
+    report = guest.run("trace-cmd report -i /root/saved.dat", timeout=300, check=True).stdout
+    assert capture["events"] == len(re.findall(r"^ *.+-\d+ +\[\d+\]", report, re.M))
+    assert capture["events"] >= SLEEPS
+    remove(guest, "counted")
+    delete_captures(guest)
 
 
 def test_a_killed_daemon_leaves_nothing(guest):
