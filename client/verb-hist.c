@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,13 @@
 #include "client/bus-session.h"
 #include "client/describe.h"
 #include "client/escape.h"
+#include "client/exec-child.h"
 #include "client/json-print.h"
 #include "client/verb.h"
 #include "core/json-text.h"
 #include "core/parse.h"
 #include "core/strv.h"
+#include "ktraced/clock.h"
 
 #define BAR_WIDTH 30
 #define KEY_WIDTH 40
@@ -252,6 +255,67 @@ static int show(BusClient *client, const Globals *globals, const char *path, cha
         return r < 0 ? error_set_errno(error, r, "Cannot print the histogram") : 0;
 }
 
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        bus_client_cancel(userdata);
+        return 0;
+}
+
+static int catch_signals(BusClient *client, Error *error) {
+        static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+        int r = exec_child_block_signals();
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
+                r = sd_event_add_signal(client->event, NULL, signals[i], on_signal, client);
+        return r < 0 ? error_set_errno(error, r, "Cannot set the event loop up") : 0;
+}
+
+/* Until it is time for the next table, or a signal comes. */
+static int wait_for_next(BusClient *client, uint64_t usec, Error *error) {
+        uint64_t now, until;
+        int r;
+
+        for (now = clock_usec(CLOCK_MONOTONIC), until = now + usec; !client->cancelled && now < until;
+             now = clock_usec(CLOCK_MONOTONIC)) {
+                r = sd_event_run(client->event, until - now);
+                if (r < 0)
+                        return error_set_errno(error, r, "Cannot run the event loop");
+        }
+        return 0;
+}
+
+/* Whether a histogram of a session that was there could not be read because the session has stopped, or was removed.
+ */
+static bool has_ended(BusClient *client, const char *session, const char *path, const Error *error) {
+        CLEANUP(error_clear) Error missing = ERROR_INIT;
+        CLEANUP_FREE char *now = NULL;
+
+        if (error->code == ERROR_WRONG_STATE)
+                return true;
+        if (bus_manager_get_session(client, session, &missing, &now) < 0)
+                return missing.code == ERROR_NO_SUCH_SESSION;
+        return strcmp(now, path) != 0;
+}
+
+static int watch(BusClient *client, const Globals *globals, const char *path, char *const *events,
+                 const HistArgs *args, Error *error) {
+        int r = catch_signals(client, error);
+
+        if (r >= 0)
+                r = show(client, globals, path, events, args, error);
+        while (r >= 0 && !client->cancelled) {
+                r = wait_for_next(client, args->watch, error);
+                if (r < 0 || client->cancelled)
+                        break;
+                r = show(client, globals, path, events, args, error);
+                if (r < 0 && !client->cancelled && has_ended(client, args->session, path, error)) {
+                        if (!globals->quiet)
+                                fprintf(stderr, "Session %s has ended.\n", args->session);
+                        return 0;
+                }
+        }
+        return client->cancelled ? 0 : r;
+}
+
 static int find(BusClient *client, const HistArgs *args, Error *error, char **ret_path, char ***ret_events) {
         int r = bus_manager_get_session(client, args->session, error, ret_path);
 
@@ -278,12 +342,8 @@ int verb_hist(Globals *globals, int argc, char *argv[]) {
         if (r < 0)
                 return verb_failed(&error, "connect to ktraced");
         r = find(client, &args, &error, &path, &events);
-        while (r >= 0) {
-                r = show(client, globals, path, events, &args, &error);
-                if (args.watch == 0)
-                        break;
-                /* Ctrl-C ends it: nothing is open that would have to be closed. */
-                (void) usleep((useconds_t) args.watch);
-        }
+        if (r >= 0)
+                r = args.watch > 0 ? watch(client, globals, path, events, &args, &error)
+                                   : show(client, globals, path, events, &args, &error);
         return r < 0 ? verb_failed(&error, "read the histogram of session %s", args.session) : EXIT_SUCCESS;
 }

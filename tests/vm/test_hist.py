@@ -8,6 +8,37 @@ import pytest
 pytestmark = pytest.mark.seconds(600)
 
 READS = 5000
+# `watch.py EVENT END...`: "ktracectl hist --watch" of that event of the session "watched" on a terminal. After the first
+# table there are reads; after one that has them all, END is typed, or run when it is a command. Prints its exit status,
+# the number of tables and the last one.
+WATCHER = f"""
+import json, os, pty, subprocess, sys, time
+CLEAR = "\\033[H\\033[2J"
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp("ktracectl", ["ktracectl", "hist", "--watch=200ms", "watched", sys.argv[1]])
+text = ""
+def read_until(done):
+    global text
+    while not done(text):
+        try:
+            data = os.read(terminal, 65536).decode()
+        except OSError:
+            return
+        text += data
+read_until(lambda text: " dropped" in text)
+subprocess.run("dd if=/dev/zero of=/dev/null bs=7 count={READS} status=none", shell=True, check=True)
+read_until(lambda text: " {READS} ###" in text)
+before = text.count(CLEAR)
+read_until(lambda text: text.count(CLEAR) > before + 1)
+if sys.argv[2] == "ctrl-c":
+    os.write(terminal, b"\\x03")
+else:
+    subprocess.run(sys.argv[2:], stdout=subprocess.DEVNULL, check=True)
+read_until(lambda text: False)
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print(json.dumps(dict(status=status, tables=text.count(CLEAR), last=text.split(CLEAR)[-1])))
+"""
 DD = f"dd if=/dev/zero of=/dev/null bs=7 count={READS} status=none"
 
 
@@ -52,6 +83,28 @@ def test_two_sessions(guest):
     assert histogram(guest, "one")[0]["hits"] == 2 * READS
     assert histogram(guest, "two")[0]["hits"] == READS
     guest.run("ktracectl session remove one two", check=True)
+
+
+@pytest.mark.parametrize(
+    "end, said",
+    [
+        (["ctrl-c"], ""),
+        (["ktracectl", "session", "stop", "watched"], "Session watched has ended."),
+        (["ktracectl", "session", "remove", "watched"], "Session watched has ended."),
+    ],
+    ids=["ctrl-c", "stopped", "removed"],
+)
+def test_watch(guest, end, said):
+    event = "syscalls:sys_enter_read"
+    guest.put("/root/watch.py", WATCHER)
+    guest.run(["ktracectl", "session", "start", "watched", "--hist", f"{event} keys=count if count == 7"], check=True)
+    done = json.loads(guest.run(["python3", "/root/watch.py", event, *end], timeout=300, check=True).stdout)
+    if end[-1] == "ctrl-c" or "stop" in end:
+        remove(guest, "watched")
+    assert done["status"] == 0
+    assert done["tables"] >= 4
+    assert f"{READS} ###" in done["last"] and f"{READS} hits" in done["last"]
+    assert said in done["last"] and "Failed" not in done["last"]
 
 
 @pytest.mark.parametrize(
