@@ -17,7 +17,7 @@ def with_programs(installed, folder, *programs):
     (tree / FOLDER[1:]).mkdir(parents=True, exist_ok=True)
     for name, *options in programs:
         target = tree / FOLDER[1:] / name
-        subprocess.run(["cc", "-D_GNU_SOURCE", *options, "-o", target, LIB / f"{name}.c"], check=True)
+        subprocess.run(["cc", "-D_GNU_SOURCE", "-o", target, LIB / f"{name}.c", *options], check=True)
     return tree
 
 
