@@ -38,7 +38,7 @@ import rt  # noqa: E402
 AGENT = pathlib.Path(__file__).with_name("agent.py")
 # A boot takes some 20 s on an idle machine, minutes on a loaded one. One that hangs does so before the agent runs: it
 # is tried again.
-BOOT_SECONDS = 240
+BOOT_SECONDS = 480
 BOOT_TRIES = 3
 # What the guest gets beyond a command's own time-out to say that it is over.
 GRACE_SECONDS = 30
@@ -128,6 +128,7 @@ class Guest:
         accelerator = os.environ.get("KTRACED_VM_ACCEL", "tcg,thread=multi")
         root = f"file={disk},snapshot=off" if disk else f"file={self.image / 'root.img'},snapshot=on"
         # QEMU ends with us, even when we are killed. tsc=reliable: the watchdog of an emulated clock can hang a boot.
+        # no_timer_check: where it waits for a CPU, the kernel takes the emulated timer for broken and panics.
         # The second NVMe namespace that a payload could be races with the root: hence virtio.
         return [
             "nice", "-n", "10", "setpriv", "--pdeathsig", "KILL", "--",
@@ -135,7 +136,8 @@ class Guest:
             "-accel", accelerator, "-cpu", "max,-svm", "-machine", "q35", "-smp", str(self.cpus), "-m", str(self.memory),
             "-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", *([] if self.reboots else ["-no-reboot"]),
             *self._kernel(),
-            "-append", f"root=/dev/nvme0n1 rw console=ttyS0 tsc=reliable systemd.log_target=journal {self.append}",
+            "-append", "root=/dev/nvme0n1 rw console=ttyS0 tsc=reliable no_timer_check systemd.log_target=journal "
+            f"systemd.default_timeout_start_sec={BOOT_SECONDS} {self.append}",
             "-drive", f"if=none,id=root,format=raw,{root}", "-device", "nvme,drive=root,serial=root",
             "-drive", f"if=none,id=payload,format=raw,readonly=on,file={self.folder / 'payload.tar'}",
             "-device", "virtio-blk-pci,drive=payload",
