@@ -238,7 +238,7 @@ static ParseResult take_probe(SpecArgs *args, const char *argument) {
                 r = probe_parse(args->probes.definitions[strv_length(args->probes.definitions) - 1], &error, &probe);
         if (r >= 0)
                 return set_last_own(args, probe.name);
-        (void) verb_usage("--probe: %s.", error_text(&error));
+        (void) verb_usage("--probe: %s", error_text(&error));
         return PARSE_WRONG;
 }
 
