@@ -224,4 +224,4 @@ def test_a_killed_daemon(guest):
     guest.run("ktracectl session start one --probe 'work=kprobe:ksys_read' -P 1", check=True)
     guest.run("systemctl kill -s KILL ktraced.service", check=True)
     guest.run("timeout 30 sh -c 'until ktracectl session list; do sleep 0.5; done'", check=True)
-    guest.run("timeout 30 sh -c 'while [ -s /sys/kernel/tracing/dynamic_events ]; do sleep 0.2; done'", check=True)
+    guest.run("timeout 30 sh -c 'while grep -q . /sys/kernel/tracing/dynamic_events; do sleep 0.2; done'", check=True)
