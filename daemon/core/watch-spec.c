@@ -62,7 +62,8 @@ void watch_spec_clear(WatchSpec *watch) {
 }
 
 static int wrong(const Reader *reader, const char *at, const char *why) {
-        return error_set_at(reader->error, reader->text, at, "%s", why);
+        (void) error_set_at(reader->error, reader->text, at, "%s", why);
+        return -EINVAL;
 }
 
 static void skip_spaces(Reader *reader) {

@@ -85,7 +85,7 @@ static void test_nobody_evicts_others(void **state) {
         CLEANUP_FREE char *text = NULL;
         char name[16];
 
-        for (uint64_t i = 0; i <= 2 * WATCH_LIMITS_MAX; i++) {
+        for (uint64_t i = 0; i <= UINT64_C(2) * WATCH_LIMITS_MAX; i++) {
                 RateLimit limit = fired(1, CLOCK + i, CLOCK + i);
 
                 (void) snprintf(name, sizeof(name), "s%u", (unsigned) i);
