@@ -217,7 +217,7 @@ def test_limits_that_cannot_be_read(root, daemon, start_daemon, writer):
     daemon = start_daemon()
     assert re.search(r"The limits of watches begin anew: .*watches\.json:\d+: ", daemon.log)
     root = daemon.client(0)
-    assert watch(root, ring(root, f"w event={WRITE} interval=2h if fd == 77"))["next"] is None
+    assert watch(root, ring(root, f"w event={WRITE} interval=2h if {by_fd_9(program)}"))["next"] is None
 
 
 def test_a_killed_daemon_leaves_nothing(root, daemon, start_daemon):
