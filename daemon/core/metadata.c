@@ -277,7 +277,7 @@ static int format_journal(struct json_object *object, const CaptureMetadata *met
         struct json_object *array;
         int r;
 
-        if (!metadata->journal)
+        if (strv_length(metadata->journal) == 0)
                 return 0;
         array = json_object_new_array();
         r = json_text_add(object, "journal", array);
