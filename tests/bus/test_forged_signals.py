@@ -3,6 +3,7 @@
 and sd-bus takes the unique name of any sender for the name that a match wants."""
 
 import json
+import select
 import subprocess
 
 import pytest
@@ -80,9 +81,12 @@ def test_what_the_client_is_told(bus, daemon, polkit, root, nobody):
     try:
         (name,) = wait_until(lambda: set(bus.ask("ListNames", "()")) - before, "ktracectl is not on the bus")
 
-        # When the first true event is there, it listens.
-        first = root.create("first", QUIET)
-        root.session(first, "Remove")
+        def listens():
+            """It is on the bus before it listens: when a true event is there, it does."""
+            root.session(root.create("first", QUIET), "Remove")
+            return select.select([monitor.stdout], [], [], 1)[0]
+
+        wait_until(listens, "ktracectl tells of nothing")
         lines = [monitor.stdout.readline()]
         while "first" not in lines[-1]:
             lines.append(monitor.stdout.readline())
