@@ -109,7 +109,10 @@ def test_arguments_that_are_huge(target, interface, method):
     bodies = [V.new_tuple(many("s")), V.new_tuple(many("as"))]
     for n, kind in enumerate(signatures):
         others = {"s": V("s", "huge"), "a{sv}": dictionary(), "u": V("u", 0), "b": V("b", False), "h": V("h", 0)}
-        values = [others.get(other) or V.parse(GLib.VariantType(other), "[]" if other[0] == "a" else "0", None, None) for other in signatures]
+        values = [
+            others[other] if other in others else V.parse(GLib.VariantType(other), "[]" if other[0] == "a" else "0", None, None)
+            for other in signatures
+        ]
         huge = []
         if kind == "s":
             huge = [many("s"), V("s", "*" * MEGA), V("s", "\u202e" * MEGA)]
