@@ -112,6 +112,24 @@ def real_polkit(bus, folder, request):
 
 
 @pytest.fixture
+def looping():
+    """A function that starts a Python program, which says "ready" and goes on without end."""
+    started = []
+
+    def start(code):
+        process = subprocess.Popen(["/usr/bin/python3", "-c", code], stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout.readline() == b"ready\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(60)
+        process.stdout.close()
+
+
+@pytest.fixture
 def start_daemon(bus, folder):
     """A function that starts daemons, one after another on the same store; they are stopped, and judged, when the
     test is over, and may not leave a kernel instance behind."""

@@ -83,7 +83,7 @@ static Overhead *action_find(const OverheadAction *action) {
         return NULL;
 }
 
-/* "812345 events a second, 12.3% of the CPUs' time; most of them are sched:sched_switch, 400000 a second" */
+/* "812345 events a second, 12.3% of the CPUs' time; the most frequent is sched:sched_switch, 400000 a second" */
 static int describe_excess(const Overhead *overhead, char **ret) {
         CLEANUP_FREE char *text = NULL;
         CLEANUP_FCLOSE FILE *stream = NULL;

@@ -31,14 +31,9 @@ def rows(result):
 
 
 @pytest.fixture
-def loop():
+def loop(looping):
     """A program that makes one kind of system call without end."""
-    process = subprocess.Popen(["/usr/bin/python3", "-c", LOOP], stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"ready\n"
-    yield process
-    process.kill()
-    process.wait(10)
-    process.stdout.close()
+    return looping(LOOP)
 
 
 def held_instances(daemon):

@@ -33,13 +33,8 @@ WAIT = 60
 
 
 @pytest.fixture
-def loop():
-    process = subprocess.Popen(["/usr/bin/python3", "-c", LOOP], stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"ready\n"
-    yield process
-    process.kill()
-    process.wait(10)
-    process.stdout.close()
+def loop(looping):
+    return looping(LOOP)
 
 
 class Signals:
